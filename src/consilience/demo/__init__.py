@@ -1,0 +1,1 @@
+"""The demonstration: three laboratories, a real small model, one joint report."""

@@ -1,0 +1,357 @@
+"""The result of `exercise analyse`: one document that holds every number of the joint report.
+
+Pure types. The JSON Schema is published from them (`schema()`), and the report is drawn from nothing else.
+
+Invariants:
+- a number that is not known is None and has a `reason`; there is no NaN and no 0 in its place;
+- an estimate never stands without its n, and never without an interval unless `reason` says why;
+- sentences are codes with parameters; `reporting` says them in the reader's language. Every code has an entry there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Value = str | int | float | bool | None
+Axis = Literal["language", "model", "laboratory", "rater"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence as a code with its parameters, so that it can be said in any language."""
+
+    code: str
+    params: dict[str, Value | list[Value]] = {}
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """An interval at `level` with the name of its method (a key of `methods`)."""
+
+    low: float
+    high: float
+    level: float
+    method: str
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A number with what it rests on."""
+
+    value: float | None
+    interval: Interval | None
+    n_items: int
+    """Items (independent units) that entered."""
+    n_scores: int
+    """Scored attempts that entered."""
+    estimand: Literal["benchmark", "generalized"]
+    standard_error: float | None = None
+    reason: Message | None = None
+    """Why value or interval is missing."""
+
+
+class Cell(msgspec.Struct, frozen=True, kw_only=True):
+    """One laboratory × model × language × concept × rater. `laboratory` or `language` None: all of them together."""
+
+    laboratory: str | None
+    model: str
+    language: str | None
+    concept: str
+    rater: str
+    benchmark: Estimate
+    generalized: Estimate
+    n_unscored: int
+    primary: bool
+    """Whether this rater carries the verdict for this concept."""
+
+
+class Contrast(msgspec.Struct, frozen=True, kw_only=True):
+    """A paired difference `left - right` along one axis over the items both have."""
+
+    axis: Axis
+    left: str
+    right: str
+    model: str | None
+    """None on the axis `model`."""
+    laboratory: str | None
+    """None: averaged over laboratories (or on the axis `laboratory`)."""
+    language: str | None
+    concept: str
+    rater: str | None
+    difference: Estimate
+    p_value: float | None
+    p_adjusted: float | None
+    test: str | None
+    """Key of `methods`."""
+    n_common: int
+    n_left_only: int
+    n_right_only: int
+    margin: float | None
+    verdict: Literal["equivalent", "different", "inconclusive", "not estimable"]
+    significant: bool | None
+    """After correction over the family; None where there is no p value."""
+    family: str
+
+
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """How far two raters, or all, agree on the generations that both rated."""
+
+    raters: tuple[str, ...]
+    concept: str
+    language: str | None
+    statistic: str
+    """Key of `methods`, such as `krippendorff_alpha_nominal`."""
+    value: float | None
+    interval: Interval | None
+    percent_agreement: float | None
+    n_shared: int
+    simulated: bool
+    reason: Message | None = None
+
+
+class JudgeAgainstHuman(msgspec.Struct, frozen=True, kw_only=True):
+    """A judge or program held against the human sample, in one language (None: all) and concept."""
+
+    rater: str
+    human: str
+    concept: str
+    language: str | None
+    laboratory: str | None
+    agreement: Estimate
+    sensitivity: Estimate
+    """Share of the humans' positives that the rater also calls positive."""
+    specificity: Estimate
+    bias: Estimate
+    """Mean of rater minus human."""
+    n_shared: int
+    simulated: bool
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """One variance component. `variance` may be negative before it is set to 0 in `share`; both are shown."""
+
+    source: str
+    """item, laboratory, language, attempt (residual), their interactions: `item:language` …"""
+    variance: float | None
+    share: float | None
+    share_interval: Interval | None
+    levels: int
+    reason: Message | None = None
+
+
+class VarianceTable(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the spread of single scores comes from, for one model, concept and rater."""
+
+    model: str
+    concept: str
+    rater: str
+    components: tuple[Component, ...]
+    method: str
+    n_scores: int
+    reason: Message | None = None
+
+
+class LaboratoryScore(msgspec.Struct, frozen=True, kw_only=True):
+    """One laboratory beside the others."""
+
+    laboratory: str
+    mean: Estimate
+    h: float | None
+    """Mandel's h (ISO 5725-2)."""
+    k: float | None
+    z: float | None
+    """Distance from the median of the laboratories in units of the planned margin or the robust spread; see `z_basis`."""
+    z_basis: str | None
+    flagged: bool
+    reason: Message | None = None
+
+
+class BetweenLaboratories(msgspec.Struct, frozen=True, kw_only=True):
+    """Repeatability and reproducibility for one model, concept, rater (language None: averaged over languages)."""
+
+    model: str
+    concept: str
+    rater: str
+    language: str | None
+    laboratories: tuple[LaboratoryScore, ...]
+    repeatability_sd: float | None
+    between_sd: float | None
+    between_sd_interval: Interval | None
+    between_variance_raw: float | None
+    """Before a negative estimate is set to 0."""
+    reproducibility_sd: float | None
+    leave_one_out: dict[str, float | None]
+    """Laboratory left out → between_sd of the others."""
+    p_homogeneous: float | None
+    """Test of "all laboratories have the same mean"."""
+    reason: Message | None = None
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """How many ratings have no score, by cause."""
+
+    laboratory: str
+    model: str
+    language: str
+    concept: str
+    rater: str
+    cause: str
+    count: int
+    of: int
+    environment: bool
+    """Whether the cause says nothing about the model."""
+
+
+class Deviation(msgspec.Struct, frozen=True, kw_only=True):
+    """A difference between the protocol and what a manifest shows. Computed, never declared."""
+
+    laboratory: str
+    model: str
+    field: str
+    """Such as `sampling.temperature`, `system_prompt`, `items`, `rater.judge-a.version`."""
+    planned: Value
+    actual: Value
+    severity: Literal["major", "minor", "unknown"]
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the conformance list with its state and where the evidence is."""
+
+    line: int
+    state: Literal["met", "not met", "not applicable", "not assessed"]
+    evidence: Message
+
+
+class InputFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that entered."""
+
+    name: str
+    sha256: str
+    bytes: int
+    rows: int
+    laboratories: tuple[str, ...]
+    kind: Literal["scores", "manifest", "protocol"]
+
+
+class RaterSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A rater as it appears in the table."""
+
+    id: str
+    kind: str
+    simulated: bool
+    n_scored: int
+    n_unscored: int
+    scale: Literal["binary", "ordinal", "continuous"]
+
+
+class ConceptSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept with what the protocol says of it."""
+
+    id: str
+    titles: dict[str, str]
+    kind: str | None
+    higher_is_better: bool
+    definition: str
+    primary_rater: str
+    margins: dict[str, float | None]
+
+
+class Exercise(msgspec.Struct, frozen=True, kw_only=True):
+    """What was planned. Fields are None where the analysis had no protocol."""
+
+    name: str
+    titles: dict[str, str]
+    protocol_digest: str | None
+    construct: str | None
+    estimand: str | None
+    verdict_estimand: Literal["benchmark", "generalized"]
+    confidence_level: float
+    multiplicity: Literal["holm", "benjamini-hochberg"]
+    created: str | None
+    handling: str
+    translations: dict[str, str] = {}
+    """Language tag → translation status and who checked it."""
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows by what became of them."""
+
+    rows: int
+    generations: int
+    items: int
+    """Different item ids, translations counted once."""
+    scored: int
+    unscored: int
+    failed: int
+    withheld: int
+    doubled: int
+    """Rows that were in more than one input and counted once."""
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A laboratory's run with what its manifest says; None where there is no manifest."""
+
+    laboratory: str
+    model: str
+    has_manifest: bool
+    endpoint: str | None
+    started_at: str | None
+    finished_at: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cpu_seconds: float | None
+    energy_joules: float | None
+    energy_note: str
+    software: dict[str, str]
+    sampling: dict[str, Any]
+
+
+class MinimumDifference(msgspec.Struct, frozen=True, kw_only=True):
+    """The smallest difference that these data could have shown along one axis."""
+
+    axis: Axis
+    concept: str
+    difference: float | None
+    power: float
+    reason: Message | None = None
+
+
+class JointResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the joint report shows."""
+
+    format: Literal["consilience-joint-result-1"] = "consilience-joint-result-1"
+    generated_at: str
+    software: dict[str, str]
+    seed: int
+    exercise: Exercise
+    laboratories: tuple[str, ...]
+    models: tuple[str, ...]
+    languages: tuple[str, ...]
+    concepts: tuple[ConceptSummary, ...]
+    raters: tuple[RaterSummary, ...]
+    counts: Counts
+    verdict: tuple[Message, Message]
+    """Two sentences: what the model does, and how far the laboratories agree."""
+    cells: tuple[Cell, ...]
+    contrasts: tuple[Contrast, ...]
+    agreement: tuple[Agreement, ...]
+    judges: tuple[JudgeAgainstHuman, ...]
+    variance: tuple[VarianceTable, ...]
+    between: tuple[BetweenLaboratories, ...]
+    minimum_differences: tuple[MinimumDifference, ...]
+    failures: tuple[Failure, ...]
+    deviations: tuple[Deviation, ...]
+    checklist: tuple[Checkpoint, ...]
+    runs: tuple[RunSummary, ...]
+    inputs: tuple[InputFile, ...]
+    methods: dict[str, str]
+    """Method key → reference (paper and equation, or standard and clause)."""
+    notes: tuple[Message, ...]
+    """What a reader must know: simulated ratings, missing manifests, languages without a human sample …"""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the document."""
+    document = msgspec.json.schema(JointResult)
+    document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    document["title"] = "Consilience joint result"
+    return document

@@ -1,0 +1,1 @@
+"""Raters: programs, judge models and humans."""

@@ -1,0 +1,1 @@
+"""Records: the eleven kinds, their ids, versions and markings, and their canonical bytes. Pure: no I/O."""

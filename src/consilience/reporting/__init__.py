@@ -1,0 +1,1 @@
+"""Reporting: the joint report, its charts and its words in several languages."""

@@ -1,0 +1,1 @@
+"""Statistics: arrays in, frozen results out. Imports numpy and scipy and nothing of ours."""

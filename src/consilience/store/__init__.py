@@ -1,0 +1,1 @@
+"""Store: records in SQLite, evidence files named by digest, scores as Parquet."""
