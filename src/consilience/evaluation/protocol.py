@@ -6,15 +6,18 @@ Responsible for the shape of the plan and for its digest. Pure: reading TOML and
 Invariants:
 - a protocol that exists is well-formed: ids are unique, every rater and concept that is named exists,
   every item has a language that the protocol lists;
-- the digest covers the plan and every item, and nothing else (not file names, not comments, not order of files).
+- the digest covers the plan and every item, and nothing else (not file names, not comments, not order of
+  files or tables, not whether a default was written out).
 """
 
 from __future__ import annotations
 
 import enum
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from consilience.records.canonical import canonical_bytes, digest
 
 FORMAT = 1
 """Version of the protocol file's format (key `consilience` of the TOML file)."""
@@ -59,7 +62,9 @@ class RaterKind(enum.StrEnum):
 
 
 class Margins(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Equivalence margins, in units of the score: differences smaller than this do not matter. None: not fixed."""
+    """Equivalence margins, in units of the score: differences smaller than this do not matter. None: not
+    fixed.
+    """
 
     language: float | None = None
     model: float | None = None
@@ -94,9 +99,9 @@ class Language(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that is asked, in one language.
 
-    `id` is shared by all translations of the same item: (id, language) is the key. Item files may instead give
-    each translation its own id and a `translation_of`; the reader then puts the source's id here and keeps the
-    file's own id in `own_id`.
+    `id` is shared by all translations of the same item: (id, language) is the key. Item files may instead
+    give each translation its own id and a `translation_of`; the reader then puts the source's id here and
+    keeps the file's own id in `own_id`.
     """
 
     id: str
@@ -116,7 +121,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How the model is asked. None: the key is not sent, and the endpoint's default holds (recorded as such)."""
+    """How the model is asked. None: the key is not sent; the endpoint's default holds (recorded so)."""
 
     system_prompt: str | None = None
     temperature: float | None = None
@@ -157,7 +162,9 @@ class Rater(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     temperature: float | None = 0.0
     max_tokens: int = 16
     parser: str | None = None
-    """Of a judge: regular expression whose group 1 (or whole match) is a label or a number; default: first label found."""
+    """Of a judge: regular expression whose group 1 (or whole match) is a label or a number; default: first
+    label found.
+    """
     attempts: Literal["all", "first"] = "all"
     """Of a judge: which attempts it rates."""
     guideline: str | None = None
@@ -183,7 +190,9 @@ class AnalysisPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What will be computed, said before the results."""
 
     estimand: Literal["benchmark", "generalized"]
-    """NIST AI 800-3: accuracy on exactly these items, or on items like these; the one that carries the verdict."""
+    """NIST AI 800-3: accuracy on exactly these items, or on items like these; the one that carries the
+    verdict.
+    """
     confidence_level: float = 0.95
     multiplicity: Literal["holm", "benjamini-hochberg"] = "holm"
     wanted_difference: float | None = None
@@ -223,3 +232,80 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """Marking of the items."""
     sources: tuple[str, ...] = ()
     """Where the items come from and under which licence."""
+
+
+def item_digest(item: Item) -> str:
+    """Return the digest of what is asked: language, concept, prompt, target, accept and choices.
+
+    The id, the split, notes and the place in a file do not enter, so that two protocols which ask the same
+    thing can be seen to do so. The order of `accept` and of `choices` enters.
+
+    Raises:
+        InputError: A text is not valid Unicode (a lone surrogate).
+
+    References:
+        RFC 8785 for the bytes, FIPS 180-4 for SHA-256.
+    """
+    content = {
+        "accept": list(item.accept),
+        "choices": list(item.choices),
+        "concept": item.concept,
+        "language": item.language,
+        "prompt": item.prompt,
+        "target": item.target,
+    }
+    return digest(canonical_bytes(content))
+
+
+def primary_rater(protocol: Protocol, concept: Concept) -> Rater | None:
+    """Return the rater whose scores carry the verdict on a concept: the named one, else the first that rates
+    it.
+    """
+    rates = [rater for rater in protocol.raters if not rater.concepts or concept.id in rater.concepts]
+    if concept.rater is not None:
+        return next((rater for rater in rates if rater.id == concept.rater), None)
+    return rates[0] if rates else None
+
+
+def plan_document(protocol: Protocol) -> dict[str, Any]:
+    """Return the plan without its items, as it enters the digest.
+
+    Everything that says nothing (None, empty text, list or table) is left out, and tables whose order says
+    nothing (concepts, languages, raters, the concepts of a rater) are sorted. The order of raters says which
+    one carries the verdict; so that rater is written out instead.
+    """
+    plan: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(protocol, items=()))
+    plan["consilience"] = FORMAT
+    for concept, written in zip(protocol.concepts, plan["concepts"], strict=True):
+        primary = primary_rater(protocol, concept)
+        written["rater"] = primary.id if primary else None
+    for rater in plan["raters"]:
+        rater["concepts"] = sorted(rater["concepts"])
+    for table, key in (("concepts", "id"), ("languages", "tag"), ("raters", "id")):
+        plan[table] = sorted(plan[table], key=lambda row: str(row[key]))
+    cleaned = _without_empty(plan)
+    return cleaned if isinstance(cleaned, dict) else {}
+
+
+def _without_empty(value: Any) -> Any:
+    """Return a value without members that say nothing; false and 0 say something and stay."""
+    if isinstance(value, dict):
+        members = {key: _without_empty(member) for key, member in value.items()}
+        return {key: member for key, member in members.items() if member not in (None, "", [], {})}
+    if isinstance(value, list | tuple):
+        return [_without_empty(member) for member in value]
+    return value
+
+
+def protocol_digest(protocol: Protocol) -> str:
+    """Return the name of the plan: the digest over `plan_document` and every (id, language, item digest,
+    split).
+
+    Raises:
+        InputError: A value has no canonical form (a number that is not finite, a lone surrogate).
+
+    References:
+        RFC 8785 for the bytes, FIPS 180-4 for SHA-256.
+    """
+    items = sorted((item.id, item.language, item_digest(item), item.split.value) for item in protocol.items)
+    return digest(canonical_bytes({"items": [list(row) for row in items], "plan": plan_document(protocol)}))
