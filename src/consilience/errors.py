@@ -61,7 +61,7 @@ class ConsilienceError(Exception):
         return f"{place}{self.detail}{step}"
 
     def problem(self) -> dict[str, Any]:
-        """Return the problem document of RFC 9457, section 3; `where` and `next_step` are extension members."""
+        """Return the problem document (RFC 9457, section 3); `where` and `next_step` are extensions."""
         document: dict[str, Any] = {
             "type": PROBLEM_PREFIX + self.slug,
             "title": self.title,
@@ -94,6 +94,12 @@ class InputError(ConsilienceError):
     slug, title, exit_code, status = "input", "The input cannot be used", 2, 400
 
 
+class UsageError(InputError):
+    """The words of a command cannot be read: an unknown verb or option, a missing argument."""
+
+    slug, title, exit_code, status = "usage", "The command cannot be read", 2, 400
+
+
 class LimitError(InputError):
     """An input is larger, deeper or longer than the documented limit."""
 
@@ -101,7 +107,7 @@ class LimitError(InputError):
 
 
 class IncompatibleError(InputError):
-    """Inputs that do not belong together (another protocol digest, the same laboratory twice, a changed item)."""
+    """Inputs that do not belong together (another protocol, the same laboratory twice, a changed item)."""
 
     slug, title, exit_code, status = "incompatible", "The inputs do not belong together", 2, 409
 

@@ -1,8 +1,8 @@
 """The command line: `consilience NOUN VERB`. One module per noun; each is imported only when it is asked for.
 
-Contract: data go to stdout, talk and progress to stderr; every verb takes `--json` and then prints one document;
-a problem is the document of RFC 9457; exit codes are 0 ok, 1 finding or verification failed, 2 usage,
-3 partner or network, 4 refused by policy, 130 interrupted.
+Contract: data go to stdout, talk and progress to stderr; every verb takes `--json` and then prints one
+document; a problem is the document of RFC 9457; exit codes are 0 ok, 1 finding or verification failed,
+2 usage, 3 partner or network, 4 refused by policy, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from consilience import __version__
-from consilience.errors import ConsilienceError
+from consilience.errors import ConsilienceError, UsageError
 
 NOUNS = {
     "demo": ("consilience.cli.demo", "Three laboratories test a real model; one joint report."),
@@ -70,10 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         show_problem(error, as_json="--json" in words)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        if "--json" in words:
+            from consilience.cli.output import show_problem
+
+            show_problem(UsageError(error.format_message()), as_json=True)
+        else:
+            error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted. What was acknowledged is kept; the same command goes on from there.", err=True)
+        click.echo("Interrupted. What was acknowledged is kept; the same command goes on there.", err=True)
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import datetime
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from consilience.errors import InputError
 from consilience.evaluation.protocol import FORMAT, RaterKind
 from consilience.evaluation.protocol_form import Problem, ProtocolForm, RaterTable, suggestion
+from consilience.evaluation.raters.pattern import Pattern
 from consilience.evaluation.toml_lines import Path
 from consilience.languages import is_tag
 
@@ -251,12 +252,12 @@ def _pattern(path: Path, pattern: str | None) -> Iterator[Problem]:
         yield Problem(path, f"the regular expression is longer than {MAX_PATTERN_CHARS} characters")
         return
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        Pattern(pattern, owner="the rater")
+    except InputError as error:
         yield Problem(
-            path, f"the regular expression cannot be read: {error}", "Python's `re` syntax is meant."
+            path,
+            f"the regular expression cannot be read: {error.detail}",
+            "RE2 syntax is meant: no look-around, no back-references.",
         )
 
 

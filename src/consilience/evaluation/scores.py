@@ -1,7 +1,7 @@
 """The scores table: one row per rating, the meeting point of all laboratories, harnesses and raters.
 
-Responsible for the columns, their meaning, the statuses and the cause codes. Files are Parquet, CSV or JSONL with the
-same column names. Reading and merging is done by `merge`; writing by `score_file`.
+Responsible for the columns, their meaning, the statuses and the cause codes. Files are Parquet, CSV or JSONL
+with the same column names. Reading and merging is done by `merge`; writing by `score_file`.
 
 Invariant: `score` has a value exactly when `status` is `scored`; a row without a score has a cause.
 """
@@ -11,17 +11,18 @@ from __future__ import annotations
 import enum
 
 REQUIRED_COLUMNS = (
-    "exercise", "laboratory", "model", "language", "concept", "item", "attempt", "rater", "rater_kind", "score",
-    "status",
+    "exercise", "laboratory", "model", "language", "concept", "item", "attempt", "rater", "rater_kind",
+    "score", "status",
 )  # fmt: skip
 OPTIONAL_COLUMNS = (
     "cause", "protocol_digest", "item_digest", "generation", "split", "simulated", "run",
 )  # fmt: skip
 COLUMN_TYPES = {
     "exercise": "VARCHAR", "laboratory": "VARCHAR", "model": "VARCHAR", "language": "VARCHAR",
-    "concept": "VARCHAR", "item": "VARCHAR", "attempt": "INTEGER", "rater": "VARCHAR", "rater_kind": "VARCHAR",
-    "score": "DOUBLE", "status": "VARCHAR", "cause": "VARCHAR", "protocol_digest": "VARCHAR",
-    "item_digest": "VARCHAR", "generation": "VARCHAR", "split": "VARCHAR", "simulated": "BOOLEAN", "run": "VARCHAR",
+    "concept": "VARCHAR", "item": "VARCHAR", "attempt": "INTEGER", "rater": "VARCHAR",
+    "rater_kind": "VARCHAR", "score": "DOUBLE", "status": "VARCHAR", "cause": "VARCHAR",
+    "protocol_digest": "VARCHAR", "item_digest": "VARCHAR", "generation": "VARCHAR", "split": "VARCHAR",
+    "simulated": "BOOLEAN", "run": "VARCHAR",
 }  # fmt: skip
 """DuckDB types. `item` is the id shared by all translations; `attempt` counts from 1; `simulated` is true for
 ratings that nobody really gave (a demonstration), and such rows are labelled wherever they are shown."""
