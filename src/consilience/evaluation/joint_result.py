@@ -5,7 +5,8 @@ Pure types. The JSON Schema is published from them (`schema()`), and the report 
 Invariants:
 - a number that is not known is None and has a `reason`; there is no NaN and no 0 in its place;
 - an estimate never stands without its n, and never without an interval unless `reason` says why;
-- sentences are codes with parameters; `reporting` says them in the reader's language. Every code has an entry there.
+- sentences are codes with parameters; `reporting` says them in the reader's language. Every code has an
+  entry there.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
-    """One laboratory × model × language × concept × rater. `laboratory` or `language` None: all of them together."""
+    """One laboratory × model × language × concept × rater. `laboratory` or `language` None: all of them
+    together."""
 
     laboratory: str | None
     model: str
@@ -159,14 +161,20 @@ class LaboratoryScore(msgspec.Struct, frozen=True, kw_only=True):
     """Mandel's h (ISO 5725-2)."""
     k: float | None
     z: float | None
-    """Distance from the median of the laboratories in units of the planned margin or the robust spread; see `z_basis`."""
+    """Distance from the robust mean of the laboratories in units of `z_basis`."""
     z_basis: str | None
+    """`protocol`: half the planned margin; `robust`: the robust spread of the laboratories."""
     flagged: bool
     reason: Message | None = None
+    deviation: Estimate | None = None
+    """Distance from the mean of the laboratories on the items that they share."""
+    differs_from: int | None = None
+    """From how many of the others it differs (paired by item, Holm over all pairs)."""
 
 
 class BetweenLaboratories(msgspec.Struct, frozen=True, kw_only=True):
-    """Repeatability and reproducibility for one model, concept, rater (language None: averaged over languages)."""
+    """Repeatability and reproducibility for one model, concept, rater (language None: averaged over
+    languages)."""
 
     model: str
     concept: str
@@ -184,6 +192,15 @@ class BetweenLaboratories(msgspec.Struct, frozen=True, kw_only=True):
     p_homogeneous: float | None
     """Test of "all laboratories have the same mean"."""
     reason: Message | None = None
+    n_items: int = 0
+    """Items that at least two laboratories share."""
+    item_laboratory_variance_raw: float | None = None
+    """Of the interaction of item and laboratory, before a negative estimate is set to 0."""
+    h_critical: float | None = None
+    """Critical value of h at 1 %, as for k."""
+    k_critical: float | None = None
+    repeatability_basis: str | None = None
+    """`attempts`, or `items` where nothing was repeated: the repeatability then holds the interaction too."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -355,3 +372,15 @@ def schema() -> dict[str, Any]:
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "Consilience joint result"
     return document
+
+
+def main() -> None:
+    """Print the schema as it is published in `schemas/joint-result.json`."""
+    import json
+    import sys
+
+    sys.stdout.write(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
