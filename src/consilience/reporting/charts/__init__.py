@@ -1,0 +1,1 @@
+"""Charts as SVG, drawn in Python: no script, no foreign host, colours by class from the palette."""

@@ -1,0 +1,306 @@
+"""What each message code of the joint result says, in English, which is also the message id of the catalogue.
+
+Pure data. Sentences whose parameters are lists or that have several forms are composed in `verdict`.
+Placeholders name the kind of what stands there (see `messages`).
+"""
+
+from __future__ import annotations
+
+from consilience.reporting.language_names import N_
+
+REASONS: dict[str, str] = {
+    "no_scores": N_("there is no score"),
+    "one_item": N_("only one item, so its spread cannot be seen"),
+    "one_attempt_per_item": N_("only one attempt per item, so the spread between attempts cannot be seen"),
+    "one_cluster": N_("only one group of items, so the spread between groups cannot be seen"),
+    "all_equal": N_("all scores are the same"),
+    "all_differences_zero": N_("every item has the same score on both sides"),
+    "all_same_category": N_("all ratings are the same, so agreement beyond chance is not defined"),
+    "perfect_agreement": N_("no disagreement was seen; how rare it may be, the share of same ratings tells"),
+    "few_levels": N_("fewer than four levels of another source"),
+    "confounded": N_("these data cannot tell this source from another one"),
+    "no_human_ratings": N_("no human rated this"),
+    "too_few_human_ratings": N_("too few human ratings"),
+    "judge_not_informative": N_("the judge is not clearly better than chance against the humans"),
+    "different_scales": N_("the scales of {raters} differ, so their scores are not compared"),
+    "no_interval": N_("the method gives no interval here"),
+    "zero_spread": N_("the results do not differ at all, so there is no spread to measure distances in"),
+    "no_pairs": N_("no item was scored on both sides"),
+    "one_laboratory": N_("only one laboratory"),
+    "few_laboratories": N_("only {n_laboratories:count} laboratories: too few for a useful precision"),
+    "too_few_shared": N_("only {n_shared:count} answers were rated by both; {needed:count} are needed"),
+    "one_level": N_("these data have only one of it"),
+    "no_positives": N_("the humans called none positive"),
+    "no_negatives": N_("the humans called none negative"),
+    "not_binary": N_("the scale of {rater} is not yes or no"),
+    "no_margin": N_("the protocol fixes no margin"),
+    "no_contrast": N_("there is nothing to compare"),
+    "too_many_levels": N_("more than {limit:count} levels of “{source:source}”"),
+}
+
+VERDICTS: dict[str, str] = {
+    "measured_nothing": N_(
+        "Nothing could be measured: of {rows:count} ratings none has a score "
+        "({unscored:count} without a score, {failed:count} without an answer, {withheld:count} withheld)."
+    ),
+    "laboratories_none": N_("No laboratory sent scores, so nothing can be said about agreement."),
+    "laboratories_one": N_(
+        "Only one laboratory, {laboratory}, measured: whether another one would find the same is not known."
+    ),
+    "laboratories_not_comparable": N_(
+        "The {n_laboratories:count} laboratories cannot be compared: "
+        "two of them share at most {n_common:count} items."
+    ),
+}
+"""Verdicts of one form; the others are in `verdict.COMPOSERS`."""
+
+CHECKLIST_EVIDENCE: dict[str, str] = {
+    "check_no_protocol": N_("The analysis had no protocol to look at."),
+    "check_construct_before": N_(
+        "Construct and estimand stand in the protocol of {created:date}, before the first run "
+        "({first_run:date})."
+    ),
+    "check_construct_after": N_(
+        "The protocol is dated {created:date}, after the first run began ({first_run:date})."
+    ),
+    "check_construct_undated": N_(
+        "Both stand in the protocol of {created:date}; no run says when it began, so the order is not known."
+    ),
+    "check_construct_missing": N_("The protocol leaves empty: {fields:field}."),
+    "check_humans_per_language": N_(
+        "{raters} held against humans in {languages:language}; at least {n_shared:count} answers in each."
+    ),
+    "check_humans_partial": N_(
+        "Humans rated in {languages_with:language}, not in {languages_without:language}."
+    ),
+    "check_humans_simulated": N_(
+        "The {n_shared:count} human ratings are simulated; they show the method and prove nothing."
+    ),
+    "check_humans_none": N_("No human sample for {raters}."),
+    "check_humans_no_judge": N_("No judge model was used."),
+    "check_judges_agreement": N_("Judges: {raters}; agreement is reported ({n_pairs:count} rows)."),
+    "check_judges_one": N_("{rater} is the only judge."),
+    "check_judges_none": N_("No judge model was used."),
+    "check_correction_done": N_("Done for {raters}, on {concepts:concept}."),
+    "check_correction_missing": N_(
+        "Scores of {raters} are shown as given; the judge's own error is not in the interval."
+    ),
+    "check_correction_simulated": N_("Possible for {raters} only with simulated human ratings, so not done."),
+    "check_correction_no_judge": N_("No judge carries a verdict."),
+    "check_power_stated": N_(
+        "Wanted difference {wanted:spread} at a power of {power:level}; "
+        "these data can show {detectable:spread} or more."
+    ),
+    "check_power_not_reached": N_(
+        "Wanted difference {wanted:spread} at a power of {power:level}; "
+        "these data can only show {detectable:spread} or more."
+    ),
+    "check_power_missing": N_("The protocol names no wanted difference."),
+    "check_aggregation": N_("Per item: {per_item:aggregation}; attempts of each item: {attempts:count}."),
+    "check_splits_disjoint": N_(
+        "Exploratory {exploratory:count}, tuning {tuning:count}, evaluation {evaluation:count} items; none "
+        "is in two sets."
+    ),
+    "check_splits_one": N_("All {items:count} items are in one set ({split:split})."),
+    "check_splits_overlap": N_("{n_overlap:count} items are in more than one set."),
+    "check_logs_kept": N_("{runs:count} runs name their logs by digest."),
+    "check_logs_partial": N_("{runs:count} runs name their logs; none from {without}."),
+    "check_logs_unknown": N_("No manifest names any log."),
+    "check_modules": N_(
+        "Raters described as data in the protocol: {raters:count}; models behind one interface: "
+        "{models:count}."
+    ),
+    "check_pilot_unknown": N_("The inputs do not show whether there was a pilot."),
+    "check_pilot_rows": N_("{rows:count} rows of exploratory or tuning items came before the evaluation."),
+    "check_uncertainty_all": N_("All {n:count} estimates have an interval."),
+    "check_uncertainty_some": N_(
+        "{n:count} estimates have an interval; {without:count} have none, each with its reason."
+    ),
+    "check_transcripts_unknown": N_("The inputs do not show whether anybody read the transcripts."),
+}
+
+NOTES: dict[str, str] = {
+    "note_simulated": N_(
+        "Simulated ratings: the {n_scores:count} scores of {raters} were made by a program for "
+        "demonstration. "
+        "Nobody gave them."
+    ),
+    "note_few_laboratories": N_(
+        "{n_laboratories:count} laboratories are too few to know the spread between laboratories well; "
+        "read its interval, not its number."
+    ),
+    "note_one_laboratory": N_(
+        "{laboratory} is the only laboratory: differences between laboratories cannot be seen."
+    ),
+    "note_one_language": N_(
+        "{language:language} is the only language: gaps between languages cannot be seen."
+    ),
+    "note_one_rater": N_("{rater} is the only rater: its errors cannot be seen."),
+    "note_one_attempt": N_(
+        "Each item was asked once: the model's own variation cannot be told from the rest."
+    ),
+    "note_no_protocol": N_(
+        "The analysis had no protocol: margins, plan and deviations are not known, and no agreement can be "
+        "shown."
+    ),
+    "note_no_manifest": N_(
+        "No manifest from {laboratories}: how it really ran is not known, so its deviations cannot be "
+        "computed."
+    ),
+    "note_unfinished": N_(
+        "A run of {laboratories} is not complete; its missing answers are not counted as wrong."
+    ),
+    "note_no_human_sample": N_("There is no human sample: whether the raters are right is not known."),
+    "note_human_sample_partial": N_(
+        "No human ratings in {languages:language}: the raters are unchecked there."
+    ),
+    "note_agreement_sampled": N_(
+        "Agreement of {raters} was computed on {n_units:count} answers, drawn by a hash of their names."
+    ),
+    "note_doubled": N_("{rows:count} rows were there more than once, identical, and counted once."),
+    "note_withheld": N_("The scores of {rows:count} rows are withheld; they enter no number."),
+    "note_other_splits": N_("{rows:count} rows of exploratory or tuning items are left out of every number."),
+    "note_only_other_splits": N_(
+        "There are no evaluation items; these sets were used instead: {splits:split}."
+    ),
+    "note_unplanned_raters": N_("The protocol does not name these raters: {raters}."),
+    "note_primary_absent": N_(
+        "For {concept:concept} the protocol names {planned}, which gave no score; {used} was used instead."
+    ),
+    "note_no_margin": N_(
+        "The protocol fixes no margin between laboratories for {concepts:concept}: "
+        "it cannot be shown there that laboratories agree."
+    ),
+    "note_environment": N_(
+        "{count:count} of {of:count} ratings ({rate:rate}) were lost to causes that say nothing about the "
+        "model."
+    ),
+    "note_no_digest": N_(
+        "These files name no protocol, so that belonging was checked by item only: {files}."
+    ),
+    "note_pooled_laboratories": N_(
+        "Intervals over all laboratories speak of these {n_laboratories:count} laboratories, not of "
+        "further ones."
+    ),
+    "note_missing_cells": N_(
+        "{n_missing:count} of {of:count} combinations of laboratory, model, language and concept have no row."
+    ),
+    "note_contrasts_capped": N_(
+        "There are {pairs:count} pairs along “{axis:source}”, more than the limit of {limit:count}: none "
+        "was compared."
+    ),
+}
+
+CODES: dict[str, str] = {**REASONS, **VERDICTS, **CHECKLIST_EVIDENCE, **NOTES}
+
+CAUSES: dict[str, str] = {
+    "empty": N_("empty answer"),
+    "cut_off": N_("cut off at the token limit"),
+    "refused_by_endpoint": N_("refused by the endpoint"),
+    "model_refused_tool": N_("model refused the tool"),
+    "model_error": N_("error of the model"),
+    "provider_error": N_("error of the provider"),
+    "rate_limited": N_("rate limited"),
+    "timeout": N_("timeout"),
+    "oversized": N_("answer too large"),
+    "malformed_response": N_("malformed response"),
+    "environment_fault": N_("fault of the environment"),
+    "tool_fault": N_("fault of a tool"),
+    "judge_error": N_("error of the judge"),
+    "judge_unparsable": N_("judge not understood"),
+    "unparsable": N_("nothing to score in the answer"),
+    "not_rated": N_("not rated (yet)"),
+    "no_target": N_("item without a target"),
+    "harness_bug": N_("bug of the harness"),
+    "limit_reached": N_("a limit was reached"),
+    "unknown": N_("cause unknown"),
+}
+"""Cause code of the scores table → words."""
+
+SOURCES: dict[str, str] = {
+    "item": N_("item"),
+    "laboratory": N_("laboratory"),
+    "language": N_("language"),
+    "model": N_("model"),
+    "rater": N_("rater"),
+    "attempt": N_("attempt"),
+    "residual": N_("residual"),
+}
+"""Source of variance or axis → words; interactions are joined with ×."""
+
+SPLITS: dict[str, str] = {
+    "exploratory": N_("exploratory"),
+    "tuning": N_("tuning"),
+    "evaluation": N_("evaluation"),
+}
+
+AGGREGATIONS: dict[str, str] = {
+    "mean": N_("the mean of its attempts"),
+    "majority": N_("the majority of its attempts"),
+    "any": N_("whether any attempt is right"),
+    "all": N_("whether all attempts are right"),
+    "first": N_("the first attempt"),
+}
+
+FIELDS: dict[str, str] = {
+    "sampling.temperature": N_("temperature"),
+    "sampling.top_p": N_("top-p"),
+    "sampling.max_tokens": N_("token limit"),
+    "sampling.seed": N_("seed"),
+    "sampling.stop": N_("stop words"),
+    "system_prompt": N_("system prompt"),
+    "attempts": N_("attempts"),
+    "items": N_("items"),
+    "languages": N_("languages"),
+    "model": N_("model"),
+    "raters": N_("raters"),
+    "finished": N_("answers (the run is not complete)"),
+    "served_model": N_("model as served"),
+    "construct": N_("construct"),
+    "estimand": N_("estimand"),
+    "protocol": N_("protocol"),
+}
+"""Field of a deviation → words; other fields are shown as they are."""
+
+KINDS: dict[str, str] = {
+    "capability": N_("capability"),
+    "safeguard": N_("safeguard"),
+    "limit": N_("limit"),
+    "risk": N_("risk"),
+    "program": N_("program"),
+    "judge": N_("judge model"),
+    "human": N_("human"),
+    "scores": N_("scores"),
+    "manifest": N_("manifest"),
+    "protocol": N_("protocol"),
+    "source": N_("source language"),
+    "machine": N_("machine translation"),
+    "adapted": N_("adapted"),
+    "reviewed": N_("reviewed translation"),
+}
+"""Words of the protocol → words of the report."""
+
+RATER_PARTS: dict[str, str] = {
+    "model": N_("model"),
+    "prompt": N_("prompt"),
+    "version": N_("version"),
+    "kind": N_("kind"),
+}
+"""Last part of a field such as `rater.judge.model` → words."""
+
+Z_BASES: dict[str, str] = {
+    "protocol": N_("the margin of the protocol"),
+    "robust": N_("the robust spread of the laboratories"),
+}
+"""Unit of the distance z → words."""
+
+WORD_KINDS: dict[str, dict[str, str]] = {
+    "cause": CAUSES,
+    "source": SOURCES,
+    "split": SPLITS,
+    "aggregation": AGGREGATIONS,
+    "field": FIELDS,
+    "kind": KINDS,
+    "basis": Z_BASES,
+}
+"""Placeholder kind → its dictionary."""

@@ -1,0 +1,147 @@
+"""A reader who does not know statistics must get the verdict right: the two sentences, case by case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from consilience.evaluation.joint_result import Message
+from consilience.reporting.messages import sentence
+
+TITLES = {"arithmetic": "Everyday arithmetic", "refusal": "Refusing"}
+
+MEASURED: dict[str, Any] = {
+    "models": ["m", "m"],
+    "concepts": ["arithmetic", "refusal"],
+    "values": [0.571, 0.81],
+    "lows": [0.48, None],
+    "highs": [0.66, None],
+    "n_items": [40, 1],
+    "n_scores": [120, 3],
+    "raters": ["exact", "judge"],
+    "scales": ["binary", "continuous"],
+    "higher_is_better": [True, False],
+    "simulated": [False, True],
+    "level": 0.95,
+    "estimand": "generalized",
+    "n_laboratories": 3,
+    "n_languages": 4,
+}
+PAIR: dict[str, Any] = {
+    "n_laboratories": 3,
+    "n_pairs": 3,
+    "margin": 0.1,
+    "left": "A",
+    "right": "B",
+    "model": "m",
+    "concept": "arithmetic",
+    "difference": 0.03,
+    "low": -0.02,
+    "high": 0.08,
+    "level": 0.95,
+}
+OFF: dict[str, Any] = {
+    "laboratory": "C",
+    "n_laboratories": 3,
+    "model": "m",
+    "concept": "arithmetic",
+    "difference": -0.21,
+    "low": -0.3,
+    "high": -0.12,
+    "level": 0.95,
+    "n_items": 40,
+    "others": ["A", "B"],
+    "also": [],
+    "margin": 0.1,
+    "spread": 0.12,
+    "spread_without": 0.02,
+}
+
+
+def told(code: str, params: dict[str, Any], language: str = "en") -> str:
+    text = sentence(Message(code=code, params=params), language, titles=TITLES)
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+def test_every_result_has_interval_and_n() -> None:
+    assert told("measured", MEASURED) == (
+        "m scored 57% on “Everyday arithmetic” (95% interval 48 to 66%; 40 items) and 0.810 on “Refusing” "
+        "(no interval; 1 item) (lower is better) (simulated ratings)."
+    )
+
+
+def test_several_models_are_told_apart() -> None:
+    assert told("measured", {**MEASURED, "models": ["m", "k"]}).count(" scored ") == 2
+
+
+def test_many_results_are_told_by_their_ends() -> None:
+    params = {
+        "scales": ["binary", "binary"], "n_results": 9, "n_models": 3, "n_concepts": 3, "level": 0.95,
+        "lowest_model": "m", "lowest_concept": "refusal", "lowest_value": 0.2, "lowest_low": 0.1,
+        "lowest_high": 0.3, "highest_model": "k", "highest_concept": "arithmetic", "highest_value": 0.9,
+        "highest_low": None, "highest_high": None, "estimand": "generalized", "n_laboratories": 3,
+        "n_languages": 4,
+    }  # fmt: skip
+    assert told("measured_many", params) == (
+        "3 models on 3 concepts give 9 results, from 20% (m on “Refusing”; 95% interval 10 to 30%) "
+        "to 90% (k on “Everyday arithmetic”; no interval)."
+    )
+
+
+def test_agreement_names_the_margin() -> None:
+    assert told("laboratories_agree", PAIR) == (
+        "The 3 laboratories agree: whatever differences there are lie within the margin of 10 points "
+        "that was fixed in advance (largest difference, A minus B on “Everyday arithmetic”: +3 points, "
+        "95% interval −2 to +8 points)."
+    )
+
+
+def test_inconclusive_is_not_told_as_agreement() -> None:
+    for margin in (0.1, None):
+        text = told(
+            "laboratories_inconclusive", {**PAIR, "margin": margin, "n_equivalent": 1, "detectable": 0.1}
+        )
+        assert "is not known" in text
+        assert "laboratories agree:" not in text
+        assert "equal" not in text
+
+
+def test_a_laboratory_that_differs_is_named_with_its_deviation_and_the_rest() -> None:
+    deviation = {"fields": ["sampling.temperature"], "planned": [0.2], "actual": [1.0], "n_deviations": 1}
+    assert told("laboratories_differ_deviation", {**OFF, **deviation}) == (
+        "The laboratories do not agree: C is 21 points lower than the others on “Everyday arithmetic” "
+        "(95% interval 12 to 30 points; 40 items); there temperature was 1.0 where the protocol said 0.2; "
+        "with C left out, the spread between laboratories falls from 12 points to 2 points."
+    )
+
+
+def test_a_higher_laboratory_is_told_as_higher() -> None:
+    text = told("laboratories_differ_unknown", {**OFF, "difference": 0.21, "low": 0.12, "high": 0.3})
+    assert "C is 21 points higher than the others" in text
+    assert "12 to 30 points" in text
+
+
+def test_a_spread_that_does_not_fall_is_not_told_to_fall() -> None:
+    text = told("laboratories_differ_unexplained", {**OFF, "spread_without": 0.15})
+    assert "does not fall" in text
+    assert "falls" not in text
+
+
+@pytest.mark.parametrize("missing", ["spread", "spread_without"])
+def test_an_unknown_spread_is_left_out(missing: str) -> None:
+    assert "left out" not in told("laboratories_differ_unknown", {**OFF, missing: None})
+
+
+def test_of_two_laboratories_none_is_blamed() -> None:
+    params = {**PAIR, "n_items": 40, "laboratories": [], "fields": [], "planned": [], "actual": []}
+    assert "it cannot be said which of them is off" in told("laboratories_differ_pair", params)
+    one = {**params, "laboratories": ["B"], "fields": ["system_prompt"], "planned": ["sha256:" + "a" * 64]}
+    assert "at B system prompt was not set where the protocol said sha256:aaaaaaaaaaaa…" in told(
+        "laboratories_differ_pair", {**one, "actual": [None]}
+    )
+
+
+def test_french() -> None:
+    assert told("laboratories_agree", PAIR, "fr").startswith("Les 3 laboratoires sont d’accord : ")
+    assert "57 %" in told("measured", MEASURED, "fr")
