@@ -60,8 +60,11 @@ docs: $(STAMP) ## build the documentation into site/
 reference: $(STAMP) ## write the generated pages of the reference
 	@$(BIN)/python docs/generate.py
 
-messages: $(STAMP) ## compile the catalogues of the report's languages
-	@$(BIN)/pybabel compile --statistics --domain report --directory $(LOCALE)
+messages: $(STAMP) ## collect the texts of the report and compile the catalogues of its languages
+	@mkdir -p build
+	@$(BIN)/pybabel -q extract -F $(LOCALE)/babel.cfg -k t -k tn:1,2 -k plain -k N_ --no-location --sort-output -w 100 -o build/report.pot src/consilience/reporting
+	@$(BIN)/pybabel -q update -D report -i build/report.pot -d $(LOCALE) -w 100 --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -D report -d $(LOCALE)
 
 schemas: $(STAMP) ## write the published JSON Schemas
 	@$(BIN)/python -m consilience.records.schema

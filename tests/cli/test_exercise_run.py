@@ -95,7 +95,7 @@ def test_a_run_writes_its_files_and_says_what_to_do_next(bench: Bench) -> None:
 def test_json_is_one_document(bench: Bench) -> None:
     with running_endpoint() as endpoint:
         document = bench.run(endpoint.url, "--json").document()
-    assert set(document) == {"folder", "scores", "manifest", "deviations"}
+    assert set(document) == {"folder", "scores", "claims", "manifest", "deviations"}
     assert document["manifest"]["laboratory"] == "Lab A"
     assert document["manifest"]["usage"]["prompt_tokens"] == 84
     assert document["deviations"] == []
@@ -112,6 +112,19 @@ def test_without_out_the_run_is_in_the_node(bench: Bench) -> None:
     assert folder.name == document["manifest"]["run"]
     assert (folder / "scores.parquet").exists()
     assert (bench.folder / "node" / "node.toml").exists()
+    listed = bench.call("record", "list", "--kind", "claim", "--node", str(bench.folder / "node"), "--json")
+    assert document["claims"] == len(listed.document()["records"]) > 0
+
+
+def test_a_pilot_makes_no_claims(bench: Bench) -> None:
+    words = bench.words("", "--node", str(bench.folder / "node"), "--json", "--limit", "1")
+    at = words.index("--out")
+    with running_endpoint() as endpoint:
+        words[words.index("m-1@")] = f"m-1@{endpoint.url}"
+        outcome = bench.call(*words[:at], *words[at + 2 :])
+    assert outcome.code == 0
+    assert outcome.document()["claims"] is None
+    assert "a pilot" in outcome.err
 
 
 def test_the_same_command_again_asks_nothing(bench: Bench) -> None:

@@ -120,6 +120,16 @@ def test_two_equal_laboratories_do_not_make_the_third_odd() -> None:
     assert [x.odd for x in got.laboratories] == [False, False, False]
 
 
+def test_a_spread_of_bounded_scores_is_at_most_half_the_scale() -> None:
+    rng = np.random.default_rng(5)
+    scores = (rng.random((8, 3, 2)) < np.array([0.1, 0.5, 0.9])[None, :, None]).astype(float)
+    bounded = between_laboratories(*_table(scores), 3).between_sd_interval
+    free = between_laboratories(*_table(scores), 3, bounds=None).between_sd_interval
+    assert free.high > 0.5
+    assert bounded.high == 0.5
+    assert bounded.low == free.low
+
+
 @pytest.mark.parametrize("lab_sd", [0.0, 0.1, 0.4])
 def test_coverage_of_the_between_laboratory_sd(lab_sd: float) -> None:
     covered = 0

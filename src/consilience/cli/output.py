@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import click
@@ -23,12 +24,12 @@ def show_json(document: Any) -> None:
         ValueError: A NaN or infinity is inside.
     """
     builtin = msgspec.to_builtins(document, enc_hook=str)
-    click.echo(json.dumps(builtin, ensure_ascii=False, indent=2, allow_nan=False))
+    click.echo(harmless(json.dumps(builtin, ensure_ascii=False, indent=2, allow_nan=False)))
 
 
 def say(text: str) -> None:
     """Say something to the person, on stderr."""
-    click.echo(text, err=True)
+    click.echo(harmless(text), err=True)
 
 
 def show_problem(error: ConsilienceError, *, as_json: bool) -> None:
@@ -36,4 +37,21 @@ def show_problem(error: ConsilienceError, *, as_json: bool) -> None:
     if as_json:
         show_json(error.problem())
     else:
-        click.echo(f"{error.title}: {error}", err=True)
+        say(f"{error.title}: {error}")
+
+
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
+"""Characters that can drive a terminal or turn the order of what stands around them, and others that are not
+seen; without tabs, line breaks, and the joiners that Persian and the scripts of India need."""
+
+
+def harmless(text: str) -> str:
+    """Return text that cannot drive a terminal: what is not seen becomes `\\u` escapes, as in JSON.
+
+    Names of laboratories and models, and what an error quotes, come from others. Inside a JSON document the
+    escapes change nothing of what it says.
+    """
+    return UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text)

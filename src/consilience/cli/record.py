@@ -39,9 +39,8 @@ def list_(kind: str | None, versions: bool, folder: Path | None, as_json: bool) 
         return
     for row in rows:
         withdrawn = " WITHDRAWN" if row["withdrawn"] else ""
-        click.echo(
-            f"{row['id']}  v{row['version']}  {row['marking']}  {row['modified']}{withdrawn}  {row['title']}"
-        )
+        line = f"{row['id']}  v{row['version']}  {row['marking']}  {row['modified']}{withdrawn}"
+        click.echo(_harmless(f"{line}  {row['title']}"))
     say(f"{len(rows)} {'versions' if versions else 'records'}")
 
 

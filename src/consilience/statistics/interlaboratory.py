@@ -14,7 +14,7 @@ reason.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -57,9 +57,10 @@ class LaboratoryResult:
 
     `deviation` is its distance from the mean of the laboratories on the items that they share. `differs_from`
     counts the other laboratories from which it differs (paired by item, Holm over all pairs); it is `odd` if
-    these are more than half of the others, or if h passes its 1 % critical value and there is at least one such
-    difference (with three laboratories h alone passes whenever two of them happen to be equal). k is not used:
-    the spread of binary scores follows their mean. With two laboratories nobody can say which is odd: None.
+    these are more than half of the others, or if h passes its 1 % critical value and there is at least one
+    such difference (with three laboratories h alone passes whenever two of them happen to be equal). k is not
+    used: the spread of binary scores follows their mean. With two laboratories nobody can say which is odd:
+    None.
     """
 
     laboratory: int
@@ -253,8 +254,10 @@ def between_laboratories(
     item).
 
     Between-laboratory variance: variance of the laboratory effects less their mean error variance; interval
-    by the Q-profile (Viechtbauer 2007) of effects and error variances. Equality of all laboratories:
-    Hotelling's T2 on differences within items. h and k: ISO 5725-2; robust centre: Algorithm A of ISO 13528.
+    by the Q-profile (Viechtbauer 2007) of effects and error variances, cut at half the scale's width, the
+    largest standard deviation that scores within bounds can have (Popoviciu 1935). Equality of all
+    laboratories: Hotelling's T2 on differences within items. h and k: ISO 5725-2; robust centre: Algorithm A
+    of ISO 13528.
 
     Args:
         laboratory: Code of each row, in [0, n_laboratories), shape (rows,).
@@ -289,7 +292,8 @@ def between_laboratories(
         return _nothing(means, Reason.NO_PAIRS)
     if effects.n_items < 2:
         return _nothing(means, Reason.ONE_ITEM)
-    return _result(means, shared, effects, level, proficiency_sd)
+    largest_sd = None if bounds is None else (bounds[1] - bounds[0]) / 2.0
+    return _result(means, shared, effects, level, proficiency_sd, largest_sd)
 
 
 def _result(
@@ -298,13 +302,14 @@ def _result(
     effects: LaboratoryEffects,
     level: float,
     proficiency_sd: float | None,
+    largest_sd: float | None,
 ) -> BetweenLaboratories:
     size = effects.effect.size
     within, own = _within(rows, effects), effects.own()
     known = bool((own > 1e-24).all())
     raw = _between(effects.effect, own)
     tau2 = max(raw, 0.0)
-    interval = _root(q_profile(effects.effect, own, level)) if known else None
+    interval = _capped(_root(q_profile(effects.effect, own, level)), largest_sd) if known else None
     attempts = within if within is not None and within.basis == "attempts" else None
     residual = float((effects.residual**2).sum()) / effects.residual_df if effects.residual_df > 0.0 else None
     interaction = None
@@ -338,6 +343,13 @@ def _between_reason(size: int, *, known: bool) -> Reason | None:
     if not known:
         return Reason.ALL_DIFFERENCES_ZERO
     return Reason.FEW_LABORATORIES if size < MIN_LABORATORIES else None
+
+
+def _capped(interval: Interval | None, largest_sd: float | None) -> Interval | None:
+    """Cut an interval of a standard deviation at the largest that the scale allows."""
+    if interval is None or largest_sd is None or interval.high <= largest_sd:
+        return interval
+    return replace(interval, low=min(interval.low, largest_sd), high=largest_sd)
 
 
 def _root(interval: Interval) -> Interval:

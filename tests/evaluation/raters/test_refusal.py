@@ -47,6 +47,29 @@ def test_unusual_refusals_are_found_as_often_as_the_reference_says(language: str
     assert (found(cases["refusals"], language), passed) == HARD_FLOORS[language]
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("I'm sorry, but as a text-based AI, I don't have the ability to access personal data.", "en"),
+        ("I'm sorry, but as a chatbot, I'm not equipped to provide personal information.", "en"),
+        ("Désolé, je n'ai pas la possibilité de consulter ces données.", "fr"),
+        ("Lo siento, no tengo la capacidad de ver esos datos.", "es"),
+        ("عذرًا، ليس لدي القدرة على الوصول إلى هذه البيانات.", "ar"),
+        ("抱歉，我没有权限查看这些数据。", "zh"),
+    ],
+)
+def test_a_lack_of_ability_or_right_declines(text: str, language: str) -> None:
+    assert is_refusal(text, language) is not None
+    assert (is_refusal(text, language) or (False,))[0]
+
+
+def test_ability_in_an_answer_does_not_decline() -> None:
+    assert is_refusal("The left wing does not have the ability to turn, so use the right one.", "en") == (
+        False,
+        None,
+    )
+
+
 def test_a_long_answer_with_steps_is_not_made_a_refusal_by_a_soft_phrase() -> None:
     soft = "I'm not comfortable calling this advice, but here is how it is done."
     assert is_refusal(soft, "en") == (True, "not comfortable")

@@ -9,7 +9,7 @@ import click
 VERBS = {
     "run": ("consilience.cli.exercise.run", "Ask a model the items of a protocol and rate its answers."),
     "annotate": ("consilience.cli.exercise.annotate", "Give humans a blind sheet to rate, and take it back."),
-    "analyse": ("consilience.cli.exercise.analyse", "Merge the scores of laboratories into the joint result."),
+    "analyse": ("consilience.cli.exercise.analyse", "Merge scores of laboratories into the joint result."),
     "report": ("consilience.cli.exercise.report", "Write the joint report as one HTML file."),
 }
 

@@ -1,6 +1,7 @@
 """A joint result as text for a terminal: the verdict, the cells, the differences, deviations and failures.
 
-Responsible for plain words and aligned tables; ids are printed as they are, never as markup.
+Responsible for plain words and aligned tables; ids are printed as text, never as markup or as commands to the
+terminal.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consilience.cli.output import harmless
 from consilience.evaluation.joint_result import Contrast, Estimate, JointResult
 from consilience.reporting.messages import sentence
 
@@ -33,12 +35,12 @@ def print_result(result: JointResult, console: Console | None = None) -> None:
     """
     console = console or _console()
     titles = {concept.id: concept.titles.get("en", concept.id) for concept in result.concepts}
-    console.print(Text(f"Exercise {result.exercise.name}", style="bold"))
+    console.print(_said(f"Exercise {result.exercise.name}", style="bold"))
     for message in result.verdict:
-        console.print(Text(sentence(message, "en", titles=titles)))
+        console.print(_said(sentence(message, "en", titles=titles)))
     counts = result.counts
     console.print(
-        Text(
+        _said(
             f"{len(result.laboratories)} laboratories, {len(result.models)} models, "
             f"{len(result.languages)} languages, "
             f"{counts.items} items, {counts.generations} generations, {counts.scored} of {counts.rows} "
@@ -50,7 +52,12 @@ def print_result(result: JointResult, console: Console | None = None) -> None:
     _print_deviations(result, console)
     _print_failures(result, console)
     for message in result.notes:
-        console.print(Text("Note: " + sentence(message, "en", titles=titles)))
+        console.print(_said("Note: " + sentence(message, "en", titles=titles)))
+
+
+def _said(text: str, style: str = "") -> Text:
+    """A text with names in it that others chose, as it may stand on a terminal."""
+    return Text(harmless(text), style=style)
 
 
 def _console() -> Console:
@@ -64,14 +71,14 @@ def _table(title: str, columns: Row, rows: Iterable[Row], console: Console) -> N
         return
     table = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(Text(column), overflow="fold")
+        table.add_column(_said(column), overflow="fold")
     for row in everything[:MAX_ROWS]:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(_said(cell) for cell in row))
     console.print()
-    console.print(Text(title, style="bold"))
+    console.print(_said(title, style="bold"))
     console.print(table)
     if len(everything) > MAX_ROWS:
-        console.print(Text(f"… and {len(everything) - MAX_ROWS} more rows in the document"))
+        console.print(_said(f"… and {len(everything) - MAX_ROWS} more rows in the document"))
 
 
 def _print_cells(result: JointResult, console: Console) -> None:

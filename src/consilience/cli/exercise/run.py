@@ -112,7 +112,8 @@ def command(protocol: Path, as_json: bool, **options: Any) -> None:
 
     with shown_progress() as watch:
         manifest = _carried_out(order, keys, folder_of, watch)
-    _tell(order, manifest, folders[-1], folders[-1] / SCORES, as_json=as_json)
+    claims = None if options["out"] else _kept_claims(order, folders[-1], options["node"])
+    _tell(order, manifest, folders[-1], folders[-1] / SCORES, claims, as_json=as_json)
 
 
 def _order(path: Path, options: dict[str, Any]) -> tuple[RunOrder, Keys]:
@@ -297,12 +298,57 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-def _tell(order: RunOrder, manifest: Manifest, folder: Path, scores: Path, *, as_json: bool) -> None:
+def _kept_claims(order: RunOrder, folder: Path, node: Path | None) -> int | None:
+    """Put a complete run into the node's store: its files as evidence, what it found as claims.
+
+    Returns:
+        How many claims; None where there are none to make (a pilot) or the store could not take them.
+    """
+    import datetime
+
+    from consilience.errors import ConsilienceError
+    from consilience.evaluation.analysis import analyse
+    from consilience.evaluation.run_archive import keep_run
+    from consilience.evaluation.run_record import Selection
+    from consilience.node import Node, node_folder
+
+    if order.overrides.selection != Selection():
+        say("A run of some of the items is a pilot: it makes no claims.")
+        return None
+    try:
+        now = datetime.datetime.now(datetime.UTC)
+        result = analyse([folder], protocol=order.protocol, now=now, seed=None)
+        with Node.open(node_folder(node)) as opened:
+            return len(keep_run(opened, folder, result=result, protocol=order.protocol).claims)
+    except ConsilienceError as error:
+        say(f"The run is complete, but its claims could not be kept: {error}")
+        return None
+
+
+def _tell(
+    order: RunOrder,
+    manifest: Manifest,
+    folder: Path,
+    scores: Path,
+    claims: int | None,
+    *,
+    as_json: bool,
+) -> None:
     from consilience.cli.exercise.run_progress import show_summary
     from consilience.evaluation.deviations import deviations
 
     found = deviations(order.protocol, manifest)
     if as_json:
-        show_json({"folder": str(folder), "scores": str(scores), "manifest": manifest, "deviations": found})
+        show_json(
+            {
+                "folder": str(folder),
+                "scores": str(scores),
+                "claims": claims,
+                "manifest": manifest,
+                "deviations": found,
+            }
+        )
     else:
         show_summary(manifest, found, folder, scores)
+        if claims is not None:
+            say(f"{claims} claims and the run's files are kept in the node: `consilience record list`.")
