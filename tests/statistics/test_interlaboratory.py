@@ -100,6 +100,23 @@ def test_the_odd_laboratory_is_found_and_named() -> None:
     assert got.leave_one_out[2] < 0.3 * min(got.leave_one_out[i] for i in (0, 1, 3))
 
 
+def test_where_all_differ_the_isolated_one_is_odd() -> None:
+    scores = _scores(60, 3, 2, 8)
+    scores[:, 1] += 0.6
+    scores[:, 2] += 4.0
+    got = between_laboratories(*_table(scores), 3, bounds=None)
+    assert [x.differs_from for x in got.laboratories] == [2, 2, 2]
+    assert [x.odd for x in got.laboratories] == [False, False, True]
+
+
+def test_where_all_differ_evenly_nobody_is_odd() -> None:
+    scores = _scores(60, 4, 2, 9)
+    scores += np.array([0.0, 2.0, 4.0, 6.0])[None, :, None]
+    got = between_laboratories(*_table(scores), 4, bounds=None)
+    assert [x.differs_from for x in got.laboratories] == [3, 3, 3, 3]
+    assert not any(x.odd for x in got.laboratories)
+
+
 def test_equal_laboratories_are_rarely_odd() -> None:
     odd = sum(
         any(

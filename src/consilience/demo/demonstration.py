@@ -37,6 +37,7 @@ from consilience.evaluation.run_record import Answer, Rating
 from consilience.evaluation.runner import Progress, RunSettings
 from consilience.node import Node
 from consilience.reporting.joint_report import write_report
+from consilience.reporting.messages import sentence
 
 PROTOCOL = "protocol.toml"
 ITEM_FILES = ("items/knowledge.jsonl", "items/requests.jsonl")
@@ -215,8 +216,7 @@ def _summary(
     claims: int,
     seconds: float,
 ) -> Demonstrated:
-    from consilience.reporting.messages import sentence
-
+    titles = {concept.id: concept.title for concept in protocol.concepts}
     return Demonstrated(
         laboratories=tuple(laboratory.name for laboratory in runs),
         model=", ".join(result.models),
@@ -230,7 +230,7 @@ def _summary(
         nodes={laboratory.name: str(folder / laboratory.folder) for laboratory in runs},
         claims=claims,
         seconds=round(seconds, 1),
-        verdict=tuple(sentence(message, "en") for message in result.verdict),
+        verdict=tuple(sentence(message, "en", titles=titles) for message in result.verdict),
     )
 
 

@@ -248,7 +248,7 @@ def write_report(
         write_whole(path, page)
     except OSError as error:
         raise StoreError(
-            f"the report cannot be written: {error}",
+            f"the report cannot be written: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=Where(file=str(path)),
             next_step="Choose another place with --out, or make room.",
         ) from error

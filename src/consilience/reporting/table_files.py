@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -129,7 +130,7 @@ def write_tables(
         written.append(write_whole(folder / "README.md", readme_bytes(tables, title=title, digest=digest)))
     except (OSError, duckdb.IOException) as error:
         raise StoreError(
-            f"the data folder cannot be written: {error}",
+            f"the data folder cannot be written: {getattr(error, 'strerror', None) or type(error).__name__}",
             where=Where(file=str(folder)),
             next_step="Choose another folder with --data-folder, or make room.",
         ) from error
@@ -137,16 +138,20 @@ def write_tables(
 
 
 def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file so that it is there whole or not at all; returns its path."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
+    """Write a file so that it is there whole or not at all; returns its path.
+
+    Who may read it is decided by the umask of the process: a report can be confidential.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
             file.write(content)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    temporary.chmod(0o644)
-    temporary.replace(path)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -202,7 +202,9 @@ def _without(voice: Voice, params: Params) -> Markup:
 
 
 def _also(voice: Voice, params: Params) -> Markup:
-    return voice.t("; also apart: {also}", also=params["also"]) if _all(params, "also") else Markup("")
+    if not _all(params, "also"):
+        return Markup("")
+    return voice.t("; among the others there are smaller differences ({also})", also=params["also"])
 
 
 def _one_differs(explanation: str) -> Composer:

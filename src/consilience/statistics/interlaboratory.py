@@ -59,8 +59,9 @@ class LaboratoryResult:
     counts the other laboratories from which it differs (paired by item, Holm over all pairs); it is `odd` if
     these are more than half of the others, or if h passes its 1 % critical value and there is at least one
     such difference (with three laboratories h alone passes whenever two of them happen to be equal). k is not
-    used: the spread of binary scores follows their mean. With two laboratories nobody can say which is odd:
-    None.
+    used: the spread of binary scores follows their mean. Where every laboratory differs from most of the
+    others, the one that is further from its nearest neighbour than the rest are from each other is odd. With
+    two laboratories nobody can say which is odd: None.
     """
 
     laboratory: int
@@ -185,6 +186,20 @@ def _deviation(effects: LaboratoryEffects, position: int, n_scores: int, level: 
     )  # fmt: skip
 
 
+def _odd(effect: FloatArray, h: FloatArray | None, h_limit: float | None, differs: IntArray) -> list[bool]:
+    """Say which laboratories are odd; see `LaboratoryResult`."""
+    size = effect.size
+    most = 2 * differs > size - 1
+    if most.all():
+        gaps = np.abs(effect[:, None] - effect[None, :])
+        nearest = np.where(np.eye(size, dtype=np.bool_), np.inf, gaps).min(axis=1)
+        rest = np.array([np.ptp(np.delete(effect, position)) for position in range(size)])
+        most = nearest > rest
+    if h is not None and h_limit is not None:
+        most = most | ((np.abs(np.nan_to_num(h)) > h_limit) & (differs > 0))
+    return [bool(one) for one in most]
+
+
 def _laboratories(
     means: list[Estimate], effects: LaboratoryEffects, within: _Within | None, h_limit: float | None,
     z: FloatArray | None, level: float,
@@ -193,6 +208,7 @@ def _laboratories(
     h = mandel_h(effects.effect)
     k = None if within is None else mandel_k(within.variance, within.df)
     differs = _differences(effects, 1.0 - level)
+    odd = None if size < 3 else _odd(effects.effect, h, h_limit, differs)
     place = {int(laboratory): position for position, laboratory in enumerate(effects.present)}
     result = []
     for laboratory, mean in enumerate(means):
@@ -201,8 +217,6 @@ def _laboratories(
             result.append(_absent(laboratory, mean, Reason.NO_PAIRS))
             continue
         h_l, k_l = (None if x is None else finite(x[position]) for x in (h, k))
-        beyond = h_l is not None and h_limit is not None and abs(h_l) > h_limit
-        odd = None if size < 3 else bool((beyond and differs[position]) or 2 * differs[position] > size - 1)
         entry = LaboratoryResult(
             laboratory=laboratory,
             mean=mean,
@@ -211,7 +225,7 @@ def _laboratories(
             k=k_l,
             z=None if z is None else finite(z[position]),
             differs_from=int(differs[position]),
-            odd=odd,
+            odd=None if odd is None else odd[position],
         )  # fmt: skip
         result.append(entry)
     return tuple(result)
