@@ -16,8 +16,8 @@ JOINT_SCHEMA := src/consilience/evaluation/schemas/joint-result.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS ?=
 
-.PHONY: help setup demo test check bench lint types layers docs reference messages schemas lock clean \
-	bench-setup bench-run bench-startup bench-install
+.PHONY: help setup demo test check bench validate lint types layers docs reference messages schemas lock clean \
+	bench-setup bench-run bench-analysis bench-startup bench-install
 
 help: ## say what each word does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -78,10 +78,16 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 
 bench-setup: $(BENCH_STAMP) ## make .venv-bench with the peers of the benchmarks
 
-bench: bench-startup bench-install bench-run ## run every benchmark, each with its peer beside it
+bench: bench-startup bench-install bench-run bench-analysis ## run every benchmark, each with its peer beside it
 
 bench-run: $(BENCH_STAMP) ## the runner beside Inspect: samples per CPU second, memory
 	@$(BIN)/python benchmarks/run.py
+
+validate: $(STAMP) ## simulate every statistical method, and write docs/explanation/validity.md
+	@$(BIN)/python -m validation
+
+bench-analysis: $(BENCH_STAMP) ## the analysis of 10^5 to 10^7 scores beside DuckDB, Polars, pandas, statsmodels
+	@$(BIN)/python benchmarks/analysis.py
 
 bench-startup: $(BENCH_STAMP) ## the first command beside Inspect: CPU seconds
 	@$(BIN)/python benchmarks/startup.py

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 
 from consilience import cli as command_line
 from consilience import errors
+from consilience.cli import output
 
 HEAVY = (
     "numpy",
@@ -203,7 +206,7 @@ def test_every_error_is_a_problem_document_with_json(
 
 
 def test_slugs_of_errors_are_different_and_codes_are_of_the_contract() -> None:
-    slugs = [kind.slug for kind in every_error()]
+    slugs = [kind.slug for kind in every_error() if "slug" in vars(kind)]
     assert len(set(slugs)) == len(slugs)
     assert {kind.exit_code for kind in every_error()} <= {1, 2, 3, 4}
 
@@ -220,3 +223,77 @@ def test_an_interruption_is_exit_code_130(
         command_line.main(["interrupted"])
     assert leave.value.code == 130
     assert "the same command" in capsys.readouterr().err
+
+
+def test_the_lists_of_commands_are_not_cut() -> None:
+    for name, command in tree():
+        if isinstance(command, click.Group):
+            context = click.Context(command, info_name=name)
+            assert "..." not in command.get_help(context).partition("Options:")[2], name
+
+
+def test_wrong_usage_with_json_says_where_help_is() -> None:
+    code, out, _ = run("exercise", "run", "--json")
+    assert code == 2
+    assert "`consilience exercise run --help`" in json.loads(out)["next_step"]
+
+
+@pytest.mark.parametrize("words", [["refused"], ["refused", "--json"]])
+def test_what_the_system_refuses_is_a_problem_and_no_traceback(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    @click.option("--json", "as_json", is_flag=True)
+    def refused(as_json: bool) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "a/b.csv")
+
+    monkeypatch.setattr(command_line.LazyGroup, "get_command", lambda self, context, word: refused)
+    with pytest.raises(SystemExit) as leave:
+        command_line.main(words)
+    printed = capsys.readouterr()
+    assert leave.value.code == 1
+    for part in ("No space left on device", "a/b.csv", "free space"):
+        assert part in (printed.out if "--json" in words else printed.err)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_stdout_is_told_on_stderr() -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "consilience", "protocol", "schema", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "said"),
+    [(0, "item", "0 items"), (1, "laboratory", "1 laboratory"), (2000, "laboratory", "2,000 laboratories")],
+)
+def test_things_are_counted_in_words(number: int, noun: str, said: str) -> None:
+    assert output.counted(number, noun) == said
+
+
+HOSTILE = "Lab \x1b]0;owned\x07\x9b31m\u202egnp\u2066\u200f\x7f"
+SEEN = "Tab\t, line\nend, नमस्\u200dते, می\u200cخواهم, é"
+
+
+def test_a_name_cannot_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say(HOSTILE)
+    output.show_problem(errors.InputError(HOSTILE, where=errors.Where(file=HOSTILE)), as_json=False)
+    output.show_json({"name": HOSTILE})
+    told = capsys.readouterr()
+    for text in (told.out, told.err):
+        assert "Lab" in text
+        assert not set(text) & set(HOSTILE.removeprefix("Lab gnp")[1:]) - set("Lab ]0;owned31mgnp")
+    assert json.loads(told.out) == {"name": HOSTILE}
+
+
+def test_what_is_seen_stays_as_it_is() -> None:
+    assert output.harmless(SEEN) == SEEN

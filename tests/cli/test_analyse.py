@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import click
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 from tests.evaluation.exercises import make_protocol, write_run
+from tests.simulators.joint_result import joint_result
 from tests.simulators.scores import Design, row, table, write, write_rows
 
 from consilience.cli import main
 from consilience.cli.exercise.analyse import command
+from consilience.cli.exercise.analysis_text import print_result
 from consilience.errors import ConsilienceError, InputError
 from consilience.evaluation.joint_result import JointResult
 
@@ -130,3 +134,16 @@ def test_without_scores_it_is_a_usage_error() -> None:
     result = call()
     assert isinstance(result.exception, click.UsageError)
     assert not isinstance(result.exception, ConsilienceError)
+
+
+def test_names_of_others_cannot_drive_the_terminal() -> None:
+    result = joint_result()
+    (first, *_) = result.deviations
+    hostile = msgspec.structs.replace(first, actual="\x1b]0;owned\x07", planned="\x9b31m")
+    stream = io.StringIO()
+    print_result(
+        msgspec.structs.replace(result, deviations=(hostile,)),
+        Console(file=stream, width=400, force_terminal=True, color_system=None),
+    )
+    assert "owned" in stream.getvalue()
+    assert not set("\x1b\x07\x9b") & set(stream.getvalue())

@@ -167,6 +167,7 @@ def test_a_dry_run_asks_nothing_and_writes_nothing(bench: Bench) -> None:
         assert endpoint.count == 0
     assert not bench.out.exists()
     assert re.search(r"generations +12", text.out)
+    assert ("none: no system prompt" in text.out) == (document["system_prompt_digest"] is None)
     assert (document["generations"], document["prompt_tokens"]) == (12, None)
     assert document["sampling"] == {"temperature": 0.5, "max_tokens": 8, "seed": 7}
 

@@ -94,7 +94,7 @@ def test_check_tells_code_place_and_what_to_do(tmp_path: Path, capsys: pytest.Ca
         f"error empty-prompt  {tmp_path / 'items.jsonl'}, line 17, item bee\n  the prompt is empty.\n  → "
         "Write" in out
     )
-    assert err.startswith("1 errors, 0 warnings")
+    assert err.startswith("1 error, 0 warnings")
 
 
 def test_check_shows_a_few_of_many(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

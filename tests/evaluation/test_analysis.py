@@ -185,8 +185,9 @@ def test_the_cells_are_those_of_plain_arithmetic(tmp_path: Path) -> None:
     expected = {
         ("lab-a", "en"): 0.75, ("lab-a", "fr"): 0.0, ("lab-b", "en"): 0.25, (None, "en"): 0.5,
         (None, "fr"): 0.0,
-        ("lab-a", None): 0.375, ("lab-b", None): 0.25, (None, None): (0.75 + 0.0 + 0.25) / 3,
+        ("lab-a", None): 0.75, ("lab-b", None): 0.25, (None, None): 0.5,
     }  # fmt: skip
+    # lab-b has no French: averages over languages use English, which both have
     assert {place: cell.generalized.value for place, cell in cells.items()} == pytest.approx(expected)
     assert cells["lab-b", "en"].n_unscored == 1
     assert cells["lab-b", "en"].generalized.n_scores == 3
@@ -348,3 +349,23 @@ def test_the_document_is_valid_json_without_nan(planted: JointResult) -> None:
 
 def test_the_date_is_the_given_one(tmp_path: Path) -> None:
     assert run([write_rows([row()], tmp_path / "s.csv")]).generated_at == "2026-03-01T12:00:00+00:00"
+
+
+def test_averages_over_languages_use_the_languages_that_every_laboratory_has(tmp_path: Path) -> None:
+    """A laboratory that leaves out a hard language does not lift the average."""
+    protocol = make_protocol(items=tuple(f"i{number}" for number in range(6)))
+
+    def rows(laboratory: str, languages: tuple[str, ...]) -> list[dict[str, Any]]:
+        return [
+            one | {"score": 1.0 if one["language"] == "en" and one["item"] != "i0" else 0.0}
+            for one in planned_rows(protocol, laboratory)
+            if one["language"] in languages
+        ]
+
+    write_run(tmp_path / "a", protocol, "A", rows("A", ("en", "fr")))
+    write_run(tmp_path / "b", protocol, "B", rows("B", ("en",)))
+    result = analyse([tmp_path / "a", tmp_path / "b"], protocol=protocol, now=NOW, seed=1)
+    values = {(cell.laboratory, cell.language): cell.generalized.value for cell in result.cells}
+    assert values[None, None] == values["A", None] == values["B", None] == pytest.approx(5 / 6)
+    assert values[None, "fr"] == 0.0
+    assert "note_missing_cells" in {note.code for note in result.notes}

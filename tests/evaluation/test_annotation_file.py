@@ -19,12 +19,13 @@ from consilience.evaluation import annotation_file, annotation_xlsx
 from consilience.evaluation.annotation import MAX_ROWS, Sheet, SheetRow, shown, unprotected
 from consilience.evaluation.annotation_file import (
     MAX_CELL_CHARS,
+    MAX_LINE_CHARS,
     MAX_READ_COLUMNS,
     csv_bytes,
     read_sheet,
     write_sheet,
 )
-from consilience.evaluation.annotation_xlsx import MAX_PARTS, xlsx_bytes
+from consilience.evaluation.annotation_xlsx import MAX_ELEMENTS_TOGETHER, MAX_PARTS, xlsx_bytes
 from consilience.evaluation.protocol import Rater, RaterKind, Scale
 
 HEADER = "code,language,prompt,answer,score,comment,check"
@@ -203,6 +204,7 @@ def test_limits_of_rows_columns_and_cells(tmp_path: Path, monkeypatch: pytest.Mo
         HEADER + "\r\nAB,fr,p," + "a" * (MAX_CELL_CHARS + 1) + ",yes,,x\r\n",
         HEADER + "\r\nAB,fr,p," + "a" * 200_000 + ",yes,,x\r\n",
         HEADER + "\r\nAB" + "," * MAX_READ_COLUMNS + "x\r\n",
+        HEADER + "\r\n" + "," * MAX_LINE_CHARS + "\r\n",
     ):
         with pytest.raises(LimitError):
             read_sheet(written(tmp_path, content.encode()))
@@ -247,6 +249,62 @@ def test_declared_entities_are_refused(tmp_path: Path, encoding: str, padding: i
     parts["xl/worksheets/sheet1.xml"] = start + parts["xl/worksheets/sheet1.xml"]
     with pytest.raises(InputError, match="document type"):
         read_sheet(written(tmp_path, package(parts), "sheet.xlsx"))
+
+
+def swollen(part: str, before: bytes, more: bytes) -> bytes:
+    """A package one part of which has more than it should, in front of a mark; small as a file."""
+    parts = {STRINGS: NO_STRINGS} | parts_of(a_sheet(["x"]))
+    assert before in parts[part]
+    parts[part] = parts[part].replace(before, more + before, 1)
+    return package(parts)
+
+
+SHEET, STYLES, STRINGS = "xl/worksheets/sheet1.xml", "xl/styles.xml", "xl/sharedStrings.xml"
+NO_STRINGS = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"></sst>'
+FEW = MAX_ELEMENTS_TOGETHER + 1
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "more"),
+    [
+        (SHEET, b"</row>", b"<c/>" * FEW),
+        (SHEET, b"</row>", b"<c/><row/>" * FEW),
+        (SHEET, b"</row>", b"<c/><!--<row>-->" * FEW),
+        (SHEET, b"</sheetData>", b"<row><row><c/>" + b"<row/>" * FEW + b"</row></row>"),
+        (SHEET, b"</sheetData>", b"<a/>" * FEW),
+        (SHEET, b"</sheetData>", b"<a>" * FEW + b"</a>" * FEW),
+        (STRINGS, b"</sst>", b"<si>" + b"<r><t/></r>" * FEW + b"</si>"),
+        (STYLES, b"</cellXfs>", b"<xf/>" * FEW),
+        ("[Content_Types].xml", b"</Types>", b"<Default/>" * FEW),
+    ],
+)
+def test_elements_that_would_fill_the_memory_are_refused(
+    tmp_path: Path, part: str, before: bytes, more: bytes
+) -> None:
+    path = written(tmp_path, swollen(part, before, more), "sheet.xlsx")
+    assert path.stat().st_size < 50_000
+    with pytest.raises(LimitError, match="XML elements"):
+        read_sheet(path)
+
+
+def test_an_ending_does_not_hide_a_part(tmp_path: Path) -> None:
+    parts = parts_of(a_sheet(["x"])) | {"xl/picture.png": b"<a>" + b"<b/>" * FEW + b"</a>"}
+    with pytest.raises(LimitError, match="XML elements"):
+        read_sheet(written(tmp_path, package(parts), "sheet.xlsx"))
+
+
+def test_all_elements_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path, swollen(SHEET, b"</sheetData>", b"<row/>" * 5_000), "sheet.xlsx")
+    assert len(read_sheet(path)) == 1
+    monkeypatch.setattr(annotation_xlsx, "MAX_ELEMENTS", 5_000)
+    with pytest.raises(LimitError, match="XML elements"):
+        read_sheet(path)
+
+
+def test_a_cell_far_to_the_right_costs_nothing(tmp_path: Path) -> None:
+    cell = b'<row r="9"><c r="XFD9"><v>1</v></c></row>'
+    content = swollen(SHEET, b"</sheetData>", cell)
+    assert len(read_sheet(written(tmp_path, content, "sheet.xlsx"))) == 1
 
 
 def test_broken_packages_are_refused(tmp_path: Path) -> None:

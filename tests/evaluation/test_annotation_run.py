@@ -12,6 +12,7 @@ import pytest
 from tests.evaluation.annotated_runs import EXACT, HUMAN, make_run, plan
 
 from consilience.errors import IncompatibleError, InputError, NotFoundError, StoreError
+from consilience.evaluation import annotation_run
 from consilience.evaluation.annotation import human_rater
 from consilience.evaluation.annotation_file import FilledRow
 from consilience.evaluation.annotation_import import Import, Judged
@@ -27,6 +28,7 @@ from consilience.evaluation.annotation_run import (
 )
 from consilience.evaluation.journal import only_one
 from consilience.evaluation.run_folder import GENERATIONS, RATINGS, SCORES, read_manifest
+from consilience.evaluation.run_record import Rating
 
 NOW = datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC)
 
@@ -90,6 +92,31 @@ def test_the_key_is_secret_and_random(tmp_path: Path) -> None:
     assert stat.S_IMODE((north.folder / KEY).stat().st_mode) == 0o600
     assert len(north.key) == 32
     assert north.key != south.key
+
+
+def test_a_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash while the key is written must not leave a part of one, which nobody could mend."""
+    make_run(tmp_path / "north")
+
+    def crash(_: int) -> None:
+        assert not (tmp_path / "north" / KEY).exists()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(annotation_run, "write_atomically", lambda *_: None)
+        patched.setattr(annotation_run.os, "fsync", crash)
+        with pytest.raises(KeyboardInterrupt):
+            open_samples([tmp_path / "north"], draw=True)
+    assert not (tmp_path / "north" / KEY).exists()
+    (run,) = open_samples([tmp_path / "north"], draw=True)
+    assert len(run.key) == 32
+
+
+def test_a_key_of_another_process_stays(tmp_path: Path) -> None:
+    make_run(tmp_path / "north")
+    (run,) = open_samples([tmp_path / "north"], draw=True)
+    annotation_run._make_key(tmp_path / "north" / KEY)
+    assert bytes.fromhex((tmp_path / "north" / KEY).read_text()) == run.key
 
 
 def test_languages_can_be_chosen(tmp_path: Path) -> None:
@@ -197,6 +224,25 @@ def test_a_run_in_use_is_not_written(tmp_path: Path) -> None:
     runs = two_runs(tmp_path)
     with only_one(tmp_path / "north"), pytest.raises(StoreError):
         take(runs, rows_of(runs))
+
+
+def test_earlier_ratings_are_read_by_one_process_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else of two sheets taken in at the same time one would be told "taken", and its ratings left out."""
+    runs = two_runs(tmp_path)
+    real = annotation_run._human_ratings
+    tried: list[str] = []
+
+    def another_process(folder: Path, rater: str) -> dict[str, list[Rating]]:
+        with pytest.raises(StoreError), only_one(folder):
+            pass
+        tried.append(folder.name)
+        return real(folder, rater)
+
+    monkeypatch.setattr(annotation_run, "_human_ratings", another_process)
+    assert len(take(runs, rows_of(runs)).ratings) == 12
+    assert tried == ["north", "south"]
 
 
 def test_progress_by_cell(tmp_path: Path) -> None:

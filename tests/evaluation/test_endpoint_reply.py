@@ -63,6 +63,7 @@ def test_a_filtered_answer_is_not_kept() -> None:
         ({"prompt_tokens": 3, "completion_tokens": 0}, (3, 0)),
         ({"prompt_tokens": -1, "completion_tokens": "9"}, (None, None)),
         ({"prompt_tokens": True, "completion_tokens": 1.5}, (None, None)),
+        ({"prompt_tokens": 10**9, "completion_tokens": 10**9 + 1}, (10**9, None)),
         ({"prompt_tokens": 2**53 + 1}, (None, None)),
         (None, (None, None)),
         ("many", (None, None)),

@@ -176,7 +176,9 @@ GOOD = b'{"id": "a", "prompt": "Why?"}\n'
         (GOOD + b'{"id": "b", "prompt": "Why?", "target": 1e999}\n', 2, "no JSON"),
         (GOOD + b'{"id": "b", "prompt": "\\ud800"}\n', 2, "no JSON"),
         (GOOD + b'{"id": "b", "prompt": "Why?"\n', 2, "no JSON"),
-        (GOOD + b'["id"]\n', 2, "a JSON object is expected"),
+        (GOOD + b'["id"]\n', 2, "a JSON object is expected, not a list"),
+        (GOOD + b'{"id": "b", "id": "c", "prompt": "Why?"}\n', 2, "the key `id` stands twice"),
+        (GOOD + b'{"id": "b", "prompt" : "x", "target": {"a": 1, "a": 2}}\n', 2, "the key `a` stands twice"),
         (GOOD + b"[" * 100_000 + b"\n", 2, "nested too deeply"),
         (b"", None, "no items"),
         (b"\n\n", None, "no items"),
@@ -304,6 +306,55 @@ def test_parquet_texts_have_a_limit_before_they_are_read(tmp_path: Path) -> None
         rows_of(path, "parquet", Reading(columns={"prompt": "question"}))
 
 
+def parquet(path: Path, columns: str, rows: int = 1) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    duckdb.execute(
+        f"COPY (SELECT 'a' || i AS id, 'x' AS prompt, {columns} FROM range({rows}) r(i)) TO '{path}' "
+        "(FORMAT parquet, COMPRESSION zstd)"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("['x'] AS choices", ""),
+        ("range(1001) AS choices", "1,000 members"),
+        ("[repeat('x', 2200000)] AS accept", "characters"),
+        ("['x'::BLOB] AS note", "neither texts nor numbers"),
+        ("repeat('x', 10)::BLOB AS note", "neither texts nor numbers"),
+    ],
+)
+def test_parquet_columns_have_limits_before_they_are_read(tmp_path: Path, column: str, words: str) -> None:
+    path = parquet(tmp_path / "items.parquet", column)
+    if not words:
+        assert rows_of(path, "parquet")[0][0].choices == ("x",)
+        return
+    with pytest.raises(InputError, match=words):
+        rows_of(path, "parquet")
+
+
+def test_parquet_texts_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = parquet(tmp_path / "items.parquet", "repeat('x', 1000) AS note, ['yy'] AS accept", rows=100)
+    assert len(rows_of(path, "parquet")[0]) == 100
+    monkeypatch.setattr(item_parquet, "MAX_ALL_BYTES", 100_000)
+    with pytest.raises(LimitError, match="together"):
+        rows_of(path, "parquet")
+
+
+def test_parquet_columns_that_are_not_known_are_told_and_not_read(tmp_path: Path) -> None:
+    """Many columns of long texts are kilobytes in the file and gigabytes in memory."""
+    names = tuple(f"c{number}" for number in range(5))
+    wide = ", ".join(f"repeat('x', 500000)::BLOB AS {name}" for name in names)
+    path = parquet(tmp_path / "items.parquet", wide, rows=2)
+    assert {f"unknown key `{name}`" for name in names} == {words for _, words in mistakes(path, "parquet")}
+
+
+def test_a_folder_of_a_parquet_file_makes_no_column(tmp_path: Path) -> None:
+    path = parquet(tmp_path / "lang=sw" / "items.parquet", "'n' AS note")
+    assert rows_of(path, "parquet")[2].count == 0
+
+
 def test_what_is_no_parquet_is_told(tmp_path: Path) -> None:
     path = written(tmp_path, b"PAR1" + bytes(100), "items.parquet")
     assert "cannot be read as Parquet" in mistakes(path, "parquet")[0][1]
@@ -418,3 +469,28 @@ def test_parquet_files_have_limits(
     monkeypatch.setattr(item_parquet, limit, 1)
     with pytest.raises(LimitError, match=words):
         rows_of(path, "parquet")
+
+
+def test_a_text_that_looks_like_a_key_is_no_second_key(tmp_path: Path) -> None:
+    line = json.dumps({"id": "a", "prompt": 'What does "id": mean, and "id": again?', "target": '"id":'})
+    rows, _, faults = rows_of(written(tmp_path, line + "\n"), "jsonl")
+    assert (faults.count, rows[0].target) == (0, '"id":')
+
+
+def test_a_key_that_stands_twice_in_a_data_set_is_told(tmp_path: Path) -> None:
+    content = '{"name": "n", "examples": [{"id": "a", "input": "x", "input": "y"}]}'
+    with pytest.raises(InputError, match="`input` stands twice"):
+        rows_of(written(tmp_path, content), "dataset")
+
+
+@pytest.mark.parametrize(
+    "content", [b'id,prompt\na,"open\n', b"id,id,prompt\na,b,c\n", b"[1]\n", b"[" * 100_000]
+)
+def test_every_refusal_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+    form: Format = "jsonl" if content.startswith(b"[") else "csv"
+    try:
+        _, _, faults = rows_of(written(tmp_path, content), form)
+        step = faults.shown[0].next_step
+    except ConsilienceError as error:
+        step = error.next_step
+    assert step

@@ -170,6 +170,33 @@ def test_a_full_disk_is_an_error_of_ours_and_nothing_more_is_taken(
     assert names(tmp_path / "j.jsonl") == ["a"]
 
 
+def test_no_line_follows_a_torn_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was buffered while a write failed is neither written behind the torn line nor acknowledged."""
+    acknowledged: list[int] = []
+    journal = opened(tmp_path / "j.jsonl")
+    commit = GroupCommit([journal], committed=lambda lines: acknowledged.extend(lines))
+    real = os.write
+    calls: list[int] = []
+
+    def torn(file: int, content: Any) -> int:
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        journal.append(Line("during"))
+        return real(file, bytes(content[:5]))
+
+    journal.append(Line("torn"))
+    with monkeypatch.context() as patched:
+        patched.setattr(module.os, "write", torn)
+        with pytest.raises(StoreError, match="No space left"):
+            asyncio.run(commit.flush())
+    with pytest.raises(StoreError, match=r"No space left.*nothing more"):
+        asyncio.run(commit.flush())
+    journal.close()
+    assert acknowledged == []
+    assert (tmp_path / "j.jsonl").stat().st_size == 5
+
+
 def test_a_write_that_takes_only_a_part_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = opened(tmp_path / "j.jsonl")
     journal.append(Line("a", "long enough to be cut"))

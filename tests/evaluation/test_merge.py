@@ -272,7 +272,7 @@ def test_the_files_are_listed_with_digest_and_laboratories(tmp_path: Path) -> No
 def test_progress_is_told(tmp_path: Path) -> None:
     told: list[str] = []
     merge([write_rows([row()], tmp_path / "s.csv")], progress=told.append)
-    assert told[0] == "1 score files"
+    assert told[0] == "1 score file"
 
 
 def test_the_engine_reads_nothing_else(tmp_path: Path) -> None:

@@ -52,6 +52,21 @@ def test_a_folder_of_another_run_is_refused_and_says_which(tmp_path: Path) -> No
     assert small_plan(laboratory="Lab B").run in str(caught.value)
 
 
+def test_answers_without_a_manifest_belong_to_nobody(tmp_path: Path) -> None:
+    """The copy of a protocol does not say which model answered."""
+    claim_folder(tmp_path, small_plan())
+    (tmp_path / "generations.jsonl").write_bytes(b"{}\n")
+    with pytest.raises(IncompatibleError, match="nothing that says of which run"):
+        claim_folder(tmp_path, small_plan(laboratory="Lab B"))
+
+
+def test_a_folder_left_before_its_manifest_takes_the_protocol_of_who_comes_next(tmp_path: Path) -> None:
+    claim_folder(tmp_path, small_plan(msgspec.structs.replace(small_protocol(), title="Another exercise")))
+    (tmp_path / "generations.jsonl").touch()
+    assert claim_folder(tmp_path, small_plan()) is None
+    assert read_protocol_copy(tmp_path) == small_protocol()
+
+
 def test_a_manifest_of_a_later_version_keeps_readable(tmp_path: Path) -> None:
     write_manifest(tmp_path, manifest())
     path = tmp_path / "manifest.json"

@@ -132,6 +132,13 @@ def test_values_out_of_range_are_refused(overrides: Overrides) -> None:
         small_plan(overrides=overrides)
 
 
+def test_a_value_out_of_range_says_the_range_in_plain_numbers_and_what_to_do() -> None:
+    with pytest.raises(InputError) as caught:
+        small_plan(overrides=Overrides(max_tokens=0))
+    assert "between 1 and 10,000,000" in caught.value.detail
+    assert "--max-tokens" in caught.value.next_step
+
+
 def test_the_largest_number_of_attempts_is_taken() -> None:
     assert small_plan(overrides=Overrides(attempts=MAX_ATTEMPTS)).total == 6 * MAX_ATTEMPTS
 

@@ -17,7 +17,7 @@ from consilience.evaluation.manifest import Served
 from consilience.evaluation.model import ChatReply
 from consilience.evaluation.progress import Progress
 from consilience.evaluation.raters.rating import build_raters
-from consilience.evaluation.run_folder import read_manifest
+from consilience.evaluation.run_folder import read_manifest, write_manifest
 from consilience.evaluation.run_order import Alarm
 from consilience.evaluation.run_plan import RunPlan
 from consilience.evaluation.run_record import Answer, Manifest, Rating, Session
@@ -106,6 +106,17 @@ def test_the_same_command_again_asks_nothing_and_changes_nothing(tmp_path: Path)
     run(tmp_path, again)
     assert again.requests == []
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_run_killed_between_scores_and_manifest_is_sealed_by_the_next_command(tmp_path: Path) -> None:
+    run(tmp_path, ScriptedChat())
+    manifest = read_manifest(tmp_path)
+    write_manifest(tmp_path, msgspec.structs.replace(manifest, files={}))
+    again = ScriptedChat()
+    run(tmp_path, again)
+    assert again.requests == []
+    assert "scores.parquet" in manifest.files
+    assert read_manifest(tmp_path).files == manifest.files
 
 
 def test_a_stopped_run_goes_on_with_what_is_missing(tmp_path: Path) -> None:

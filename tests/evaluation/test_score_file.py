@@ -293,3 +293,13 @@ def test_damaged_files_are_an_error_of_ours_and_the_old_scores_stay(folder: Fold
     with pytest.raises(StoreError):
         write_scores(folder.path)
     assert (folder.path / "scores.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["lab[1]", "lab*", "lab?"])
+def test_a_name_that_is_a_pattern_reads_its_own_folder_only(tmp_path: Path, name: str) -> None:
+    other, own = Folder(tmp_path / "lab1"), Folder(tmp_path / name)
+    for folder, score in ((other, 0.0), (own, 1.0)):
+        for number in range(2):
+            folder.answer(number)
+            folder.rate(number, "exact", score=score)
+    assert [row["score"] for row in own.rows() if row["status"] == "scored"] == [1.0, 1.0]

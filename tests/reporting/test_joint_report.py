@@ -376,3 +376,4 @@ def test_a_report_that_cannot_be_written_is_a_clear_error(result: jr.JointResult
     with pytest.raises(StoreError, match="report cannot be written") as caught:
         write_report(result, tmp_path / "file" / "r.html")
     assert "--out" in caught.value.next_step
+    assert "Errno" not in caught.value.detail

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from consilience.reporting.table_files import (
     row_objects,
     safe_cell,
     write_tables,
+    write_whole,
 )
 from consilience.reporting.tables import Column, Table, tables
 
@@ -139,3 +142,14 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(result: JointResult, t
     with pytest.raises(StoreError, match="data folder") as caught:
         write_tables(tables(result), tmp_path / "file", title="x", digest="y", result=b"{}")
     assert "--data-folder" in caught.value.next_step
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o077, 0o600), (0o022, 0o644)])
+def test_who_may_read_a_report_is_decided_by_the_umask(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        path = write_whole(tmp_path / "report.html", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]

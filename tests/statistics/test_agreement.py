@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.inter_rater import cohens_kappa
 
+from consilience.statistics import agreement
 from consilience.statistics.agreement import MAX_DRAWN, krippendorff_alpha
 from consilience.statistics.estimate import Reason
 from consilience.statistics.kappa import cohen_kappa, gwet_ac1, percent_agreement
@@ -194,6 +195,22 @@ def test_a_hundred_thousand_units_with_clusters() -> None:
     got = krippendorff_alpha(matrix, metric="ordinal", rng=_rng(), clusters=np.arange(100_000) // 5)
     assert got.n_shared > MAX_DRAWN
     assert 0.001 < got.interval.high - got.interval.low < 0.02
+
+
+def test_clusters_are_drawn_with_replacement() -> None:
+    drawn = agreement._draw(50, 4_000, _rng(11))
+    assert drawn.shape == (4_000, 50)
+    assert np.all(drawn.sum(axis=1) == 50)
+    assert drawn.mean(axis=0) == pytest.approx(1.0, abs=0.08)
+    assert drawn.var(axis=0) == pytest.approx(1.0 - 1.0 / 50, abs=0.12)
+    assert np.cov(drawn[:, 0], drawn[:, 1])[0, 1] == pytest.approx(-1.0 / 50, abs=0.06)
+
+
+def test_patterns_of_ratings_are_the_same_as_numbers_and_as_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = _ratings(300, raters=4, seed=12)
+    first = krippendorff_alpha(matrix, metric="ordinal", rng=_rng())
+    monkeypatch.setattr(agreement, "KEY_SPAN", 1)
+    assert krippendorff_alpha(matrix, metric="ordinal", rng=_rng()) == first
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from scipy import stats
 from consilience.statistics.cells import (
     estimate_averages,
     estimate_benchmark,
+    estimate_both,
     estimate_cells,
     estimate_generalized,
 )
 from consilience.statistics.estimate import Reason
 from consilience.statistics.intervals import choose_rate_interval
+from consilience.statistics.item_rows import compact, scored_rows
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 12), (12, 12), (5, 40), (20, 40), (700, 1000)])
@@ -312,3 +314,38 @@ def test_coverage_of_averages_over_laboratories_and_languages(items: int, parts:
     coverage = float(((got.low <= p) & (p <= got.high)).mean())
     assert coverage >= 0.935 - 0.015
     assert p != 0.5 or coverage <= 0.98
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_both_estimands_at_once_equal_one_by_one(parts: int) -> None:
+    rng = np.random.default_rng(3)
+    n = 600
+    group, item = rng.integers(0, 4, n), rng.integers(0, 30, n)
+    part = rng.integers(0, parts, n)
+    group, part, item = np.unique(np.stack([group, part, item]), axis=1)
+    counts = rng.integers(0, 4, group.size).astype(float)
+    sums = np.minimum(rng.random(group.size) * 4.0, counts)
+    squares = sums**2 / np.maximum(counts, 1.0)
+    rows = scored_rows(sums, counts, squares, (0.0, 1.0))
+    for one, both in zip(
+        (
+            estimate_averages(group, part, item, sums, counts, squares, 5, estimand=estimand)
+            for estimand in ("benchmark", "generalized")
+        ),
+        estimate_both(rows, group, part, item, 5),
+        strict=True,
+    ):
+        assert one.estimates() == both.estimates()
+    assert estimate_both(rows, group, part, item, 5)[0].estimate(4).value is None
+
+
+def test_codes_are_compacted_the_same_by_counting_and_by_sorting() -> None:
+    rng = np.random.default_rng(1)
+    codes = rng.integers(0, 50, 40)
+    counted, sorted_ = compact(codes, 50), compact(codes, 10**12)
+    for one, other, expected in zip(counted, sorted_, np.unique(codes, return_inverse=True), strict=True):
+        assert np.array_equal(one, other)
+        assert np.array_equal(one, expected)
+    full = np.array([2, 0, 1, 1])
+    assert [array.tolist() for array in compact(full, 3)] == [[0, 1, 2], [2, 0, 1, 1]]
+    assert [array.tolist() for array in compact(np.zeros(0, dtype=np.int64), 0)] == [[], []]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from consilience import __version__
-from consilience.errors import ConsilienceError, UsageError
+from consilience.errors import ConsilienceError, StoreError, UsageError, Where
 
 NOUNS = {
     "demo": ("consilience.cli.demo", "Three laboratories test a real model; one joint report."),
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if "--json" in words:
             from consilience.cli.output import show_problem
 
-            show_problem(UsageError(error.format_message()), as_json=True)
+            show_problem(UsageError(error.format_message(), next_step=_help_of(error)), as_json=True)
         else:
             error.show()
         sys.exit(2)
@@ -83,3 +83,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        sys.exit(_refused_by_system(error, words))
+
+
+def _help_of(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    name = "consilience" if context is None else context.command_path
+    return f"`{name} --help` shows how the command is written."
+
+
+def _refused_by_system(error: OSError, words: Sequence[str]) -> int:
+    """Tell of a file or a device that the system refused, such as a full disk; return the exit code."""
+    from consilience.cli.output import show_problem
+
+    name = error.filename if isinstance(error.filename, str) else None
+    problem = StoreError(
+        f"the system refused a file: {error.strerror or type(error).__name__}",
+        where=Where(file=name) if name else None,
+        next_step="Check the path, its rights and the free space, then give the same command again.",
+    )
+    try:
+        show_problem(problem, as_json="--json" in words)
+    except OSError:  # stdout itself cannot be written
+        show_problem(problem, as_json=False)
+    return problem.exit_code

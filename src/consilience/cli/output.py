@@ -32,6 +32,13 @@ def say(text: str) -> None:
     click.echo(harmless(text), err=True)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 item" and "2 laboratories"."""
+    if number != 1:
+        noun = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{number:,} {noun}"
+
+
 def show_problem(error: ConsilienceError, *, as_json: bool) -> None:
     """Print a problem: the RFC 9457 document on stdout with `--json`, else words on stderr."""
     if as_json:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from consilience.cli.output import json_option, say, show_json
+from consilience.cli.output import counted, json_option, say, show_json
 
 if TYPE_CHECKING:
     from consilience.evaluation.lint import CheckResult
@@ -39,7 +39,7 @@ def command() -> None:
     """Write, check and show the plan of an exercise."""
 
 
-@command.command()
+@command.command(short_help="Write a first protocol with example items.")
 @click.argument("name")
 @click.option("--folder", type=PROTOCOL, help="Where to write; default: a folder with the exercise's name.")
 @json_option
@@ -55,7 +55,7 @@ def new(name: str, folder: Path | None, as_json: bool) -> None:
     say(f"Edit it, put your items beside it, then: consilience protocol check {path}")
 
 
-@command.command()
+@command.command(short_help="Find defects, and what it can show.")
 @click.argument("protocol", type=PROTOCOL)
 @click.option(
     "--pilot",
@@ -93,11 +93,12 @@ def check(protocol: Path, pilot: Path | None, as_json: bool) -> int:
 def _verdict(result: CheckResult) -> str:
     errors, warnings, notes = (result.counts[key] for key in ("error", "warning", "note"))
     if result.is_clean:
-        return f"Clean: no errors, no warnings, {notes} notes. Digest {result.digest}"
-    return f"{errors} errors, {warnings} warnings, {notes} notes. What each means: docs/reference/protocol.md"
+        return f"Clean: no errors, no warnings, {counted(notes, 'note')}. Digest {result.digest}"
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}, {counted(notes, 'note')}"
+    return f"{found}. What each means: docs/reference/protocol.md"
 
 
-@command.command()
+@command.command(short_help="Show what is asked, and the digest.")
 @click.argument("protocol", type=PROTOCOL)
 @json_option
 def show(protocol: Path, as_json: bool) -> None:
@@ -118,7 +119,7 @@ def show(protocol: Path, as_json: bool) -> None:
 SCHEMAS = ("file", "check", "show")
 
 
-@command.command()
+@command.command(short_help="Print the JSON Schema of a document.")
 @click.argument("document", type=click.Choice(SCHEMAS), default="file")
 @json_option
 def schema(document: str, as_json: bool) -> None:

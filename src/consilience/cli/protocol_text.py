@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from consilience.cli.output import counted
 from consilience.evaluation.faults import without_control
 from consilience.evaluation.findings import Finding
 from consilience.evaluation.language_names import language_name
@@ -129,9 +130,9 @@ def print_summary(summary: ProtocolSummary, stream: TextIO) -> None:
         f"max_tokens {_said(generation.max_tokens)}, seed {_said(generation.seed)}, "
         f"system prompt of {len(generation.system_prompt or '')} characters",
         "analysis": f"level {summary.analysis.confidence_level:g}, {summary.analysis.multiplicity}, "
-        f"wanted difference {_said(summary.analysis.wanted_difference)}, {summary.analysis.laboratories} "
-        "laboratories, "
-        f"{summary.analysis.models} models, items by {summary.aggregation.per_item}",
+        f"wanted difference {_said(summary.analysis.wanted_difference)}, "
+        f"{counted(summary.analysis.laboratories, 'laboratory')}, "
+        f"{counted(summary.analysis.models, 'model')}, items by {summary.aggregation.per_item}",
         "human sample": _human_sample(summary),
     }
     for name, fact in facts.items():

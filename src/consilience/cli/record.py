@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from consilience.cli.node import node_option
-from consilience.cli.output import json_option, say, show_json
+from consilience.cli.output import counted, json_option, say, show_json
 
 if TYPE_CHECKING:
     from consilience.store.records import Entry
@@ -41,7 +41,7 @@ def list_(kind: str | None, versions: bool, folder: Path | None, as_json: bool) 
         withdrawn = " WITHDRAWN" if row["withdrawn"] else ""
         line = f"{row['id']}  v{row['version']}  {row['marking']}  {row['modified']}{withdrawn}"
         click.echo(_harmless(f"{line}  {row['title']}"))
-    say(f"{len(rows)} {'versions' if versions else 'records'}")
+    say(counted(len(rows), "version" if versions else "record"))
 
 
 @command.command()
@@ -82,7 +82,7 @@ def schema(kind: str, as_json: bool) -> None:  # the schema is JSON either way; 
     show_json(published_schema(kind))
 
 
-@command.command()
+@command.command(short_help="Take in the records of a file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @node_option
 @json_option
@@ -124,7 +124,7 @@ def quarantine(folder: Path | None, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(_harmless(f"{row['sequence']}  {row['refused_at']}  {row['source']}: {row['reason']}"))
-    say(f"{len(rows)} documents")
+    say(counted(len(rows), "document"))
 
 
 def _known(kind: str) -> None:

@@ -1,12 +1,15 @@
 """Cells: every laboratory × model × language × concept × rater, and their averages, under both estimands.
 
 Averages weigh laboratories and languages the same; their intervals take the laboratories and languages as
-they are, so they speak of these, not of further ones.
+they are, so they speak of these, not of further ones. Averages over languages use the languages that every
+laboratory has for that model and concept (all languages, where they share none): otherwise a laboratory that
+left out a hard language would look better, and so would the average over laboratories.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,13 +19,18 @@ from consilience.errors import LimitError
 from consilience.evaluation.analysis_setting import Setting, to_estimate
 from consilience.evaluation.joint_result import Cell
 from consilience.evaluation.merge import Merged
-from consilience.evaluation.merge_tables import ItemTable
-from consilience.statistics.cells import CellEstimates, estimate_averages, estimate_cells
+from consilience.evaluation.merge_tables import ItemTable, ScoreTables
+from consilience.statistics.cells import CellEstimates, estimate_both
+from consilience.statistics.item_rows import ScoredRows, compact, scored_rows
 
 MAX_CELLS = 200_000
 """Cells in one document, averages not counted."""
 
+AVERAGED = ((False, False), (True, False), (False, True), (True, True))
+"""Whether laboratories and languages are averaged over."""
+
 Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 
 class CellKey(NamedTuple):
@@ -47,14 +55,18 @@ def make_cells(merged: Merged, setting: Setting) -> tuple[Cell, ...]:
             f"{len(unscored)} cells are more than the limit of {MAX_CELLS}",
             next_step="Analyse fewer models or concepts at once.",
         )
-    cells: list[Cell] = []
-    for drop_laboratory, drop_language in ((False, False), (True, False), (False, True), (True, True)):
-        counts = _dropped(unscored, drop_laboratory, drop_language)
-        for rater in range(len(setting.raters)):
-            keys = sorted((key for key in counts if key.rater == rater), key=_order)
+    counts = [_dropped(unscored, *drop) for drop in AVERAGED]
+    cells: list[list[Cell]] = [[] for _ in AVERAGED]
+    for rater in range(len(setting.raters)):
+        left_out = _left_out(merged, rater)
+        every = _scored(merged.tables.items, setting, rater)
+        shared = _scored(merged.tables.items, setting, rater, left_out) if left_out.any() else every
+        for number, of_rows in enumerate(counts):
+            rows = shared if AVERAGED[number][1] else every
+            keys = sorted((key for key in of_rows if key.rater == rater), key=_order)
             if keys:
-                cells += _cells_of_rater(merged, setting, keys, counts)
-    return tuple(cells)
+                cells[number] += _cells_of_rater(merged, setting, rows, keys, of_rows)
+    return tuple(chain.from_iterable(cells))
 
 
 def _order(key: CellKey) -> tuple[int, ...]:
@@ -88,12 +100,56 @@ def _dropped(counts: dict[CellKey, int], laboratory: bool, language: bool) -> di
     return result
 
 
+class _Rows(NamedTuple):
+    """The item rows that a rater scored."""
+
+    scores: ScoredRows
+    laboratory: Ints
+    model: Ints
+    language: Ints
+    concept: Ints
+    item: Ints
+
+
+def _left_out(merged: Merged, rater: int) -> Flags:
+    """Say which languages do not enter averages over languages, shape (models, concepts, languages)."""
+    tables = merged.tables
+    model, language, concept = (
+        {name: code for code, name in enumerate(names)}
+        for names in (tables.models, tables.languages, tables.concepts)
+    )
+    have: dict[tuple[int, int], dict[str, set[int]]] = {}
+    for group in merged.groups:
+        if group.rater == tables.raters[rater] and group.scores:
+            of_laboratory = have.setdefault((model[group.model], concept[group.concept]), {})
+            of_laboratory.setdefault(group.laboratory, set()).add(language[group.language])
+    out = np.zeros((len(tables.models), len(tables.concepts), len(tables.languages)), dtype=np.bool_)
+    for place, of_laboratory in have.items():
+        shared = set.intersection(*of_laboratory.values())
+        if shared:
+            out[place][sorted(set.union(*of_laboratory.values()) - shared)] = True
+    return out
+
+
+def _scored(items: ItemTable, setting: Setting, rater: int, left_out: Flags | None = None) -> _Rows:
+    counts = items.counts[rater]
+    used = counts > 0
+    if left_out is not None:
+        used = used & ~left_out[items.model, items.concept, items.language]
+    chosen = slice(None) if used.all() else used
+    scores = scored_rows(
+        items.sums[rater][chosen], counts[chosen], items.squares[rater][chosen], setting.raters[rater].bounds
+    )
+    codes = (items.laboratory, items.model, items.language, items.concept, items.item)
+    return _Rows(scores, *(array[chosen] for array in codes))
+
+
 def _cells_of_rater(
-    merged: Merged, setting: Setting, keys: Sequence[CellKey], unscored: dict[CellKey, int]
+    merged: Merged, setting: Setting, rows: _Rows, keys: Sequence[CellKey], unscored: dict[CellKey, int]
 ) -> Iterable[Cell]:
     tables = merged.tables
     rater = keys[0].rater
-    both = _estimates(tables.items, setting, rater, keys)
+    both = _estimates(tables, setting, rows, keys)
     for number, key in enumerate(keys):
         benchmark, generalized = (estimates.estimate(number) for estimates in both)
         yield Cell(
@@ -110,45 +166,35 @@ def _cells_of_rater(
 
 
 def _estimates(
-    items: ItemTable, setting: Setting, rater: int, keys: Sequence[CellKey]
+    tables: ScoreTables, setting: Setting, rows: _Rows, keys: Sequence[CellKey]
 ) -> tuple[CellEstimates, CellEstimates]:
     """Return benchmark and generalized estimates of the cells, which all drop the same axes."""
-    drop_laboratory, drop_language = keys[0].laboratory is None, keys[0].language is None
-    used = items.counts[rater] > 0
-    laboratory, language = items.laboratory[used], items.language[used]
-    cell = _cell_index(items, used, keys)
-    sums, counts, squares = (array[rater][used] for array in (items.sums, items.counts, items.squares))
-    level, bounds = setting.level, setting.raters[rater].bounds
-    if not drop_laboratory and not drop_language:
-        args = (cell, sums, counts, squares, len(keys))
-        return (
-            estimate_cells(*args, estimand="benchmark", level=level, bounds=bounds),
-            estimate_cells(*args, estimand="generalized", level=level, bounds=bounds),
-        )
-    width = int(items.language.max()) + 1 if items.rows else 1
-    part = (laboratory * width if drop_laboratory else 0) + (language if drop_language else 0)
-    averages = (cell, part, items.item[used], sums, counts, squares, len(keys))
-    return (
-        estimate_averages(*averages, estimand="benchmark", level=level, bounds=bounds),
-        estimate_averages(*averages, estimand="generalized", level=level, bounds=bounds),
-    )
+    over_laboratories, over_languages = keys[0].laboratory is None, keys[0].language is None
+    level, bounds = setting.level, setting.raters[keys[0].rater].bounds
+    cell = _cell_index(tables, rows, keys)
+    if not over_laboratories and not over_languages:
+        return estimate_both(rows.scores, cell, None, None, len(keys), level=level, bounds=bounds)
+    part = rows.laboratory if over_laboratories else rows.language
+    if over_laboratories and over_languages:
+        part = rows.laboratory * len(tables.languages) + rows.language
+    return estimate_both(rows.scores, cell, part, rows.item, len(keys), level=level, bounds=bounds)
 
 
-def _cell_index(items: ItemTable, used: NDArray[np.bool_], keys: Sequence[CellKey]) -> Ints:
-    """Return the number of the cell of every used row."""
-    sizes = [int(array.max(initial=0)) + 1 for array in (items.model, items.language, items.concept)]
-
-    def code(laboratory: Ints, model: Ints, language: Ints, concept: Ints) -> Ints:
-        return ((laboratory * sizes[0] + model) * sizes[1] + language) * sizes[2] + concept
-
-    zero = np.zeros(1, dtype=np.int64)
-    of_rows = code(
-        items.laboratory[used] if keys[0].laboratory is not None else zero,
-        items.model[used],
-        items.language[used] if keys[0].language is not None else zero,
-        items.concept[used],
-    )
-    columns = np.array([[key.laboratory or 0, key.model, key.language or 0, key.concept] for key in keys])
-    of_keys = code(*columns.T.astype(np.int64))
+def _cell_index(tables: ScoreTables, rows: _Rows, keys: Sequence[CellKey]) -> Ints:
+    """Return the number of the cell of every row."""
+    of_keys = np.zeros(len(keys), dtype=np.int64)
+    of_rows = np.zeros(rows.item.size, dtype=np.int64)
+    span = 1
+    for axis, codes, names in (
+        (0, rows.laboratory, tables.laboratories),
+        (1, rows.model, tables.models),
+        (2, rows.language, tables.languages),
+        (3, rows.concept, tables.concepts),
+    ):
+        if len(names) > 1 and keys[0][axis] is not None:
+            of_rows = of_rows * len(names) + codes
+            of_keys = of_keys * len(names) + np.array([key[axis] for key in keys], dtype=np.int64)
+            span *= len(names)
+    found, place = compact(of_rows, span)
     order = np.argsort(of_keys)
-    return np.asarray(order[np.searchsorted(of_keys[order], of_rows)], dtype=np.int64)
+    return np.asarray(order[np.searchsorted(of_keys[order], found)], dtype=np.int64)[place]

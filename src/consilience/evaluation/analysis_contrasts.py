@@ -23,6 +23,7 @@ from consilience.evaluation.merge_tables import ScoreTables
 from consilience.evaluation.message_codes import say
 from consilience.statistics import contrasts as statistics
 from consilience.statistics.equivalence import tost
+from consilience.statistics.item_rows import compact
 from consilience.statistics.multiplicity import adjust
 
 MAX_CONTRASTS = 20_000
@@ -66,7 +67,7 @@ def make_cube(tables: ScoreTables, concept: int, rater: int) -> Cube | None:
     """
     items = tables.items
     used = (items.concept == concept) & (items.counts[rater] > 0)
-    codes, item = np.unique(items.item[used], return_inverse=True)
+    codes, item = compact(items.item[used], len(tables.item_names))
     shape = (len(tables.models), len(tables.laboratories), len(tables.languages), codes.size)
     if codes.size == 0:
         return None
@@ -126,17 +127,23 @@ def side(cube: Cube, index: tuple[int | slice, ...]) -> Cube:
 def make_contrasts(tables: ScoreTables, setting: Setting) -> tuple[tuple[Contrast, ...], list[Message]]:
     """Compute the contrasts of every axis, corrected over their families, and notes on what was not
     computed."""
-    raw: list[RawContrast] = []
-    notes = []
+    raw: dict[Axis, list[RawContrast]] = {axis: [] for axis in AXES}
+    notes, computed = [], []
     for axis in AXES:
         pairs = _planned(tables, axis)
         if pairs > MAX_CONTRASTS:
             notes.append(say("note_contrasts_capped", axis=axis, pairs=pairs, limit=MAX_CONTRASTS))
-        elif axis != "rater":
-            raw += _along(tables, setting, axis)
         else:
-            raw += _between_raters(tables, setting)
-    return _corrected(raw, setting), notes
+            computed.append(axis)
+    along = [axis for axis in computed if axis != "rater"]
+    for concept, chosen in enumerate(setting.concepts if along else ()):
+        cube = make_cube(tables, concept, chosen.primary)
+        if cube is not None:
+            for axis in along:
+                raw[axis] += _along(tables, setting, axis, concept, cube)
+    if "rater" in computed:
+        raw["rater"] += _between_raters(tables, setting)
+    return _corrected([one for axis in AXES for one in raw[axis]], setting), notes
 
 
 def _planned(tables: ScoreTables, axis: Axis) -> int:
@@ -151,37 +158,36 @@ def _planned(tables: ScoreTables, axis: Axis) -> int:
     return n * (n - 1) // 2 * times
 
 
-def _along(tables: ScoreTables, setting: Setting, axis: Axis) -> Iterator[RawContrast]:
+def _along(
+    tables: ScoreTables, setting: Setting, axis: Axis, concept: int, cube: Cube
+) -> Iterator[RawContrast]:
+    """Every pair along an axis other than the raters', within each model."""
     names = {"language": tables.languages, "model": tables.models, "laboratory": tables.laboratories}[axis]
+    rater = setting.raters[setting.concepts[concept].primary]
     every = slice(None)
-    for concept, chosen in enumerate(setting.concepts):
-        rater = setting.raters[chosen.primary]
-        cube = make_cube(tables, concept, chosen.primary)
-        if cube is None:
-            continue
-        models: Sequence[int | None] = [None] if axis == "model" else range(len(tables.models))
-        for model in models:
-            for i, j in combinations(range(len(names)), 2):
-                if axis == "model":
-                    sides = [side(cube, (k,)) for k in (i, j)]
-                elif axis == "laboratory":
-                    sides = [side(cube, (model or 0, k)) for k in (i, j)]
-                else:
-                    sides = [side(cube, (model or 0, every, k)) for k in (i, j)]
-                if not all(np.isfinite(s.means).any() for s in sides):
-                    continue
-                found, only_left, only_right = compare(sides[0], sides[1], rater, setting.level)
-                yield RawContrast(
-                    axis=axis,
-                    left=names[i],
-                    right=names[j],
-                    model=None if model is None else tables.models[model],
-                    concept=concept,
-                    rater=rater.id,
-                    found=found,
-                    n_left_only=only_left,
-                    n_right_only=only_right,
-                )
+    models: Sequence[int | None] = [None] if axis == "model" else range(len(tables.models))
+    for model in models:
+        for i, j in combinations(range(len(names)), 2):
+            if axis == "model":
+                sides = [side(cube, (k,)) for k in (i, j)]
+            elif axis == "laboratory":
+                sides = [side(cube, (model or 0, k)) for k in (i, j)]
+            else:
+                sides = [side(cube, (model or 0, every, k)) for k in (i, j)]
+            if not all(np.isfinite(s.means).any() for s in sides):
+                continue
+            found, only_left, only_right = compare(sides[0], sides[1], rater, setting.level)
+            yield RawContrast(
+                axis=axis,
+                left=names[i],
+                right=names[j],
+                model=None if model is None else tables.models[model],
+                concept=concept,
+                rater=rater.id,
+                found=found,
+                n_left_only=only_left,
+                n_right_only=only_right,
+            )
 
 
 def _between_raters(tables: ScoreTables, setting: Setting) -> Iterator[RawContrast]:
@@ -200,7 +206,8 @@ def _between_raters(tables: ScoreTables, setting: Setting) -> Iterator[RawContra
                 found = _paired(
                     tables, pair.count[rows], pair.first[rows], pair.second[rows], rows, first, setting
                 )
-                names = [np.unique(items.item[here & (items.attempts[r] > 0)]) for r in (a, b)]
+                size = len(tables.item_names)
+                have = [_n_different(items.item[here & (items.attempts[r] > 0)], size) for r in (a, b)]
                 yield RawContrast(
                     axis="rater",
                     left=first.id,
@@ -209,9 +216,16 @@ def _between_raters(tables: ScoreTables, setting: Setting) -> Iterator[RawContra
                     concept=concept,
                     rater=None,
                     found=found,
-                    n_left_only=int(names[0].size) - found.n_common,
-                    n_right_only=int(names[1].size) - found.n_common,
+                    n_left_only=have[0] - found.n_common,
+                    n_right_only=have[1] - found.n_common,
                 )
+
+
+def _n_different(codes: NDArray[np.int64], span: int) -> int:
+    """Return how many different codes there are; all lie below `span`."""
+    present = np.zeros(span, dtype=np.bool_)
+    present[codes] = True
+    return int(np.count_nonzero(present))
 
 
 def _paired(
@@ -220,7 +234,7 @@ def _paired(
 ) -> statistics.Contrast:  # fmt: skip
     """Compare two raters: mean over the places of each item, every generation counted where both scored
     it."""
-    item = np.unique(tables.items.item[rows], return_inverse=True)[1].ravel()
+    item = compact(tables.items.item[rows], len(tables.item_names))[1]
     places = np.bincount(item).astype(np.float64)
     left = np.bincount(item, weights=first / count) / places
     right = np.bincount(item, weights=second / count) / places

@@ -75,7 +75,7 @@ def _of_laboratories(n: Noted) -> Iterator[Message]:
             yield say("note_few_laboratories", n_laboratories=len(tables.laboratories))
     if len(tables.languages) == 1:
         yield say("note_one_language", language=tables.languages[0])
-    if tables.items.attempts.size and int(tables.items.attempts.max()) <= 1:
+    if tables.items.attempts.size and int(tables.items.attempts.max()) == 1:
         yield say("note_one_attempt")
     places = {(key.laboratory, key.model, key.language, key.concept) for key in n.filled}
     everything = len(tables.laboratories) * len(tables.models) * len(tables.languages) * len(tables.concepts)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_READ_COLUMNS = 32
 MAX_CELL_CHARS = 40_000
+MAX_LINE_CHARS = 2 * MAX_READ_COLUMNS * (MAX_CELL_CHARS + 2)
+"""Of one line of a CSV: every column full of quotes, which are written twice."""
 NEEDED_COLUMNS = ("code", "prompt", "answer", "score", "check")
 
 Value = str | int | float | bool | None
@@ -193,7 +195,7 @@ def _csv_lines(content: bytes, name: str) -> Iterator[tuple[int, list[Value]]]:
         text, skipped = rest, 1
     header = text.partition("\n")[0]
     delimiter = max(",;\t", key=header.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(_short_lines(text, name), delimiter=delimiter, strict=True)
     line = 1 + skipped
     try:
         for values in reader:
@@ -208,6 +210,14 @@ def _csv_lines(content: bytes, name: str) -> Iterator[tuple[int, list[Value]]]:
             where=Where(file=name, line=line),
             next_step="Save the sheet again as CSV UTF-8 or as XLSX.",
         ) from error
+
+
+def _short_lines(text: str, name: str) -> Iterator[str]:
+    """Yield the lines of a text; a line of millions of commas would be millions of cells at once."""
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if len(line) > MAX_LINE_CHARS:
+            raise too_large(name, f"a line has more than {MAX_LINE_CHARS} characters", number)
+        yield line
 
 
 def _decoded(content: bytes, name: str) -> str:

@@ -8,6 +8,7 @@ never changed, and synced before they count.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Sequence
@@ -30,7 +31,13 @@ from consilience.evaluation.annotation import (
 from consilience.evaluation.annotation_file import FilledRow
 from consilience.evaluation.annotation_import import Expected, Import, Judged, judge_rows
 from consilience.evaluation.human_sample import Stratum, draw_strata, human_raters
-from consilience.evaluation.journal import only_one, open_journal, read_records, write_atomically
+from consilience.evaluation.journal import (
+    only_one,
+    open_journal,
+    read_records,
+    sync_folder,
+    write_atomically,
+)
 from consilience.evaluation.protocol import Item, Protocol, Rater, RaterKind
 from consilience.evaluation.run_folder import GENERATIONS, RATINGS, read_manifest, read_protocol_copy
 from consilience.evaluation.run_record import Answer, Manifest, Rating
@@ -167,16 +174,7 @@ def _key_of(folder: Path, *, make: bool) -> bytes:
     if not path.exists():
         if not make:
             raise _not_exported(folder)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(KEY_BYTES) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise StoreError(
-                f"{KEY} cannot be written: {error.strerror}", where=Where(file=str(path))
-            ) from error
+        _make_key(path)
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except (ValueError, OSError) as error:
@@ -184,6 +182,28 @@ def _key_of(folder: Path, *, make: bool) -> bytes:
     if len(key) != KEY_BYTES:
         raise StoreError(f"{KEY} is damaged", where=Where(file=str(path)), next_step="Take it from a copy.")
     return key
+
+
+def _make_key(path: Path) -> None:
+    """Make the key of a run, whole or not at all; a key that another process made meanwhile stays."""
+    new = path.with_name(f"{KEY}.{os.getpid()}")
+    try:
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(new, path)
+        except FileExistsError:
+            pass
+        except OSError:  # a disk without hard links
+            new.replace(path)
+        new.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"{KEY} cannot be written: {error.strerror}", where=Where(file=str(path))) from error
 
 
 def make_sheet(runs: Sequence[RunSample], rater_name: str, *, languages: Sequence[str] = ()) -> Sheet:
@@ -227,9 +247,19 @@ def _rows(run: RunSample, rater: Rater) -> Iterable[tuple[str, SheetRow]]:
 def take_in(runs: Sequence[RunSample], rows: Iterable[FilledRow], settings: Import) -> Judged:
     """Judge a sheet, append its good rows to the ratings of their runs, and renew the scores of these runs.
 
+    The runs are held from before the earlier ratings are read until the new ones are written: of two sheets
+    that are taken in at the same time, one would else lose its ratings and be told that they were taken.
+
     Raises:
         StoreError: A run is in use or cannot be written.
     """
+    with contextlib.ExitStack() as held:
+        for run in runs:
+            held.enter_context(only_one(run.folder))
+        return _take_in(runs, rows, settings)
+
+
+def _take_in(runs: Sequence[RunSample], rows: Iterable[FilledRow], settings: Import) -> Judged:
     earlier = {run.name: _human_ratings(run.folder, settings.rater.id) for run in runs}
     expected = {
         row.code: Expected(
@@ -246,7 +276,7 @@ def take_in(runs: Sequence[RunSample], rows: Iterable[FilledRow], settings: Impo
     for run in runs:
         new = [rating for name, rating in judged.ratings if name == run.name]
         if new or earlier[run.name]:
-            append_ratings(run.folder, new)
+            _append_ratings(run.folder, new)
     return judged
 
 
@@ -261,17 +291,21 @@ def append_ratings(folder: Path, ratings: Iterable[Rating]) -> int:
     Raises:
         StoreError: The run is in use or cannot be written.
     """
-    added = 0
     with only_one(folder):
-        journal = open_journal(folder / RATINGS, Rating, "rating")
-        try:
-            for rating in ratings:
-                if rating.rating not in journal:
-                    journal.append(rating)
-                    added += 1
-        finally:
-            journal.close()
-        write_scores(folder)
+        return _append_ratings(folder, ratings)
+
+
+def _append_ratings(folder: Path, ratings: Iterable[Rating]) -> int:
+    added = 0
+    journal = open_journal(folder / RATINGS, Rating, "rating")
+    try:
+        for rating in ratings:
+            if rating.rating not in journal:
+                journal.append(rating)
+                added += 1
+    finally:
+        journal.close()
+    write_scores(folder)
     return added
 
 

@@ -23,7 +23,8 @@ POLICY = re.compile(
 )
 CONTEXT = re.compile(r"context_?(length|size|window)", re.I)
 QUOTA = re.compile(r"insufficient_quota|billing|credit", re.I)
-LARGEST_COUNT = 2**53
+LARGEST_COUNT = 10**9
+"""Of tokens; more is no count. The sum over millions of answers stays below 2^53 (RFC 7493, section 2.2)."""
 MAX_SERVED_NAME_CHARS = 200
 
 

@@ -20,6 +20,7 @@ import msgspec
 from consilience.errors import InputError, LimitError, Where
 from consilience.evaluation.bounded_file import lines_of, read_text
 from consilience.evaluation.faults import Faults
+from consilience.evaluation.item_json import decode_object
 from consilience.evaluation.protocol import MAX_ITEM_CHARS, MAX_ITEMS
 from consilience.evaluation.protocol_form import suggestion
 from consilience.records.canonical import canonical_bytes, digest
@@ -119,6 +120,7 @@ def read_item_file(
         LimitError: A line, the file or the number of items passes its limit.
     """
     about: DataSetAbout | None = None
+    names = _Names(reading, format_)
     if format_ == "jsonl":
         found = _jsonl_rows(path, label, faults)
     elif format_ == "csv":
@@ -126,11 +128,10 @@ def read_item_file(
     elif format_ == "parquet":
         from consilience.evaluation.item_parquet import parquet_rows
 
-        found = parquet_rows(path, label)
+        found = parquet_rows(path, label, names.known)
     else:
         about, found = _data_set_rows(path, label)
     rows: list[ItemRow] = []
-    names = _Names(reading, format_)
     for line, record in found:
         if len(rows) >= MAX_ITEMS:
             raise LimitError(f"there are more than {MAX_ITEMS:,} items", where=Where(file=label, line=line))
@@ -267,28 +268,6 @@ def _jsonl_rows(path: Path, label: str, faults: Faults) -> Iterator[tuple[int, d
                 yield line, record
 
 
-def decode_object(text: str, *, label: str, line: int | None) -> dict[str, Any]:
-    """Return one JSON object.
-
-    Raises:
-        InputError: The text is something else; NaN and Infinity are no JSON (RFC 8259, section 6).
-        LimitError: It is nested too deeply.
-    """
-    where = Where(file=label, line=line)
-    try:
-        found = msgspec.json.decode(text)
-    except RecursionError as error:
-        raise LimitError("the JSON is nested too deeply", where=where) from error
-    except (msgspec.DecodeError, UnicodeEncodeError, ValueError) as error:
-        step = "One JSON object stands on one line." if line is not None else ""
-        if re.search(r"[:,\[]\s*-?(NaN|Infinity)", text):
-            step = "NaN and Infinity are no JSON: write null, or a finite number."
-        raise InputError(f"this is no JSON: {str(error)[:200]}", where=where, next_step=step) from error
-    if not isinstance(found, dict):
-        raise InputError(f"a JSON object is expected, not {type(found).__name__}", where=where)
-    return found
-
-
 def _csv_rows(
     path: Path, label: str, reading: Reading, faults: Faults
 ) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -297,7 +276,11 @@ def _csv_rows(
     names = _Names(reading, "csv").known
     delimiter = reading.delimiter or _delimiter(header_text, names)
     if len(delimiter) != 1:
-        raise InputError("`delimiter` must be one character", where=Where(file=label))
+        raise InputError(
+            "`delimiter` must be one character",
+            where=Where(file=label),
+            next_step='Write `delimiter = ";"`, or leave it away.',
+        )
     consumed = [number]
 
     def texts() -> Iterator[str]:
@@ -323,7 +306,11 @@ def _csv_rows(
                     )
             start = consumed[0] + 1
     except csv.Error as error:
-        raise InputError(f"this is no CSV: {error}", where=Where(file=label, line=consumed[0])) from error
+        raise InputError(
+            f"this is no CSV: {error}",
+            where=Where(file=label, line=consumed[0]),
+            next_step="Close every double quote; a quote inside a text is written twice.",
+        ) from error
 
 
 def _delimiter(header: str, known: set[str]) -> str:
@@ -341,7 +328,11 @@ def _check_header(header: list[str], label: str) -> None:
         raise LimitError(f"there are more than {MAX_CSV_COLUMNS:,} columns", where=where)
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
-        raise InputError(f"the column `{_shown(twice[0])}` stands twice in the header", where=where)
+        raise InputError(
+            f"the column `{_shown(twice[0])}` stands twice in the header",
+            where=where,
+            next_step="Rename one of the two, and name it in `without` if it is not meant.",
+        )
 
 
 def _data_set_rows(path: Path, label: str) -> tuple[DataSetAbout, Iterator[tuple[int, dict[str, Any]]]]:

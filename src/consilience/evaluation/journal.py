@@ -27,6 +27,7 @@ MAX_LINE_BYTES = 16 * 1024 * 1024
 COMMIT_INTERVAL_S = 0.05
 MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 BLOCK = 1024 * 1024
+MAKE_ROOM = "Make room on the disk, then run the same command: it goes on where it stopped."
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -49,7 +50,8 @@ class Journal(Generic[Record]):
         self._known = known
         self._buffer: list[bytes] = []
         self._buffered_bytes = 0
-        self._broken = False
+        self._failure = ""
+        """Why a write failed; then nothing more is written."""
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND)
 
     def __contains__(self, record_id: object) -> bool:
@@ -71,8 +73,7 @@ class Journal(Generic[Record]):
         Raises:
             StoreError: Its id is known already, it is too large, or an earlier write failed.
         """
-        if self._broken:
-            raise StoreError(f"{self.path.name} could not be written before; nothing more is added to it")
+        self._refuse_after_failure()
         line = self._encode(record) + b"\n"
         if len(line) > MAX_LINE_BYTES:
             raise StoreError(
@@ -95,21 +96,29 @@ class Journal(Generic[Record]):
         """Write lines and sync them to disk. Blocks.
 
         Raises:
-            StoreError: The disk is full or failed. Nothing more is accepted then.
+            StoreError: The disk is full or failed. Nothing more is written then: a line after a torn one
+                would be lost with it.
         """
         if not lines:
             return
+        self._refuse_after_failure()
         content = memoryview(b"".join(lines))
         try:
             while content:
                 content = content[os.write(self._file, content) :]
             os.fdatasync(self._file)
         except OSError as error:
-            self._broken = True
+            self._failure = error.strerror or type(error).__name__
             raise StoreError(
-                f"{self.path.name} cannot be written: {error.strerror}",
-                next_step="Make room on the disk, then run the same command: it goes on where it stopped.",
+                f"{self.path.name} cannot be written: {self._failure}", next_step=MAKE_ROOM
             ) from error
+
+    def _refuse_after_failure(self) -> None:
+        if self._failure:
+            raise StoreError(
+                f"{self.path.name} cannot be written: {self._failure}; nothing more is added to it",
+                next_step=MAKE_ROOM,
+            )
 
     def commit(self) -> None:
         """Write what waits and sync it. Blocks."""
@@ -122,7 +131,7 @@ class Journal(Generic[Record]):
     def close(self) -> None:
         """Commit what waits, and close the file."""
         try:
-            if not self._broken:
+            if not self._failure:
                 self.commit()
         finally:
             os.close(self._file)
@@ -173,7 +182,7 @@ def open_journal(path: Path, record_type: type[Record], id_field: str | None) ->
         known, bad = _scan(path, msgspec.json.Decoder(record_type), id_field)
         if bad:
             _move_aside(path, bad)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"{path.name} cannot be opened: {error.strerror}") from error
     return Journal(path, record_type, id_field, known)
@@ -243,7 +252,12 @@ def _copy(source: BinaryIO, target: BinaryIO, begin: int, end: int) -> None:
         left -= len(block)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk.
+
+    Raises:
+        OSError: The disk failed.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -264,7 +278,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise StoreError(f"{path.name} cannot be written: {error.strerror}") from error
 

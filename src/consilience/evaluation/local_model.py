@@ -144,7 +144,9 @@ def weights_of(spec: ModelSpec) -> Path:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
-        raise InputError(f"this file cannot be read: {error.strerror}", where=where) from error
+        raise InputError(
+            f"this file cannot be read: {error.strerror}", where=where, next_step="Check its rights."
+        ) from error
     if magic != GGUF_MAGIC:
         raise InputError(
             "this file is not GGUF",

@@ -22,6 +22,7 @@ import msgspec
 
 from consilience.errors import IncompatibleError, InputError, Where
 from consilience.evaluation import merge_belonging as belonging
+from consilience.evaluation.merge_attempts import attempts_fit, build_item_tables, group_items
 from consilience.evaluation.merge_census import Group, row_rule, take_census
 from consilience.evaluation.merge_engine import (
     MEMORY_LIMIT,
@@ -32,6 +33,7 @@ from consilience.evaluation.merge_engine import (
     quoted,
 )
 from consilience.evaluation.merge_inputs import Found, FoundFile, digest_file, find_inputs
+from consilience.evaluation.merge_manifests import check_manifests
 from consilience.evaluation.merge_reading import Source, read_rows
 from consilience.evaluation.merge_tables import (
     MAX_PAIRS,
@@ -105,7 +107,7 @@ def merge(
     """
     tell = progress or (lambda _: None)
     found = find_inputs(paths)
-    tell(f"{len(found.scores)} score files")
+    tell(f"{len(found.scores)} score file{'' if len(found.scores) == 1 else 's'}")
     digests = {file.path: digest_file(file) for file in (*found.scores, *found.manifests, *found.protocols)}
     manifests = tuple(read_manifest(file) for file in found.manifests)
     protocol, digest = _the_protocol(protocol, found.protocols)
@@ -125,6 +127,7 @@ def _merge_rows(
     except EngineInputError as error:
         raise _unreadable(engine, sources) from error
     tell(f"{sum(group.rows for group in everything):,} rows")
+    check_manifests(found, manifests, digests, everything)
     belonging.check_exercise(everything, sources, protocol)
     digest = belonging.check_protocol(everything, sources, manifests, digest)
     belonging.check_raters(everything, sources)
@@ -137,20 +140,15 @@ def _merge_rows(
     groups = everything if condition == "TRUE" else _census_of_chosen(engine, sources)
     other_rows = sum(g.rows for g in everything) - sum(g.rows for g in groups)
     raters = tuple(sorted({group.rater for group in groups}))
-    doubled = group_generations(engine, raters)
+    binary = [_is_binary(groups, rater) for rater in raters]
+    attempts = attempts_fit(groups, raters, binary)
+    doubled = _group(engine, raters, binary, attempts)
     if doubled:
         belonging.settle_doubled(engine, sources)
         groups = _census_of_chosen(engine, sources)
-        group_generations(engine, raters)
+        _group(engine, raters, binary, attempts)
     tell("tables")
-    tables = build_tables(
-        engine,
-        raters,
-        rater_pairs(groups, raters),
-        aggregate=_aggregate(protocol),
-        binary=[_is_binary(groups, rater) for rater in raters],
-        humans=_humans(groups, raters),
-    )
+    tables = _tables(engine, groups, raters, binary, attempts, _aggregate(protocol))
     return Merged(
         exercise=everything[0].exercise,
         tables=tables,
@@ -164,6 +162,23 @@ def _merge_rows(
         stand_in_splits=stand_in,
         splits_overlap=_splits_overlap(engine, everything, protocol),
     )
+
+
+def _group(engine: Engine, raters: Sequence[str], binary: Sequence[bool], attempts: int) -> int:
+    """Group the chosen rows by item where their attempts fit side by side, else by generation."""
+    return group_items(engine, raters, binary, attempts) if attempts else group_generations(engine, raters)
+
+
+def _tables(
+    engine: Engine, groups: Sequence[Group], raters: Sequence[str], binary: Sequence[bool], attempts: int,
+    aggregate: Aggregate,
+) -> ScoreTables:  # fmt: skip
+    pairs, humans = rater_pairs(groups, raters), _humans(groups, raters)
+    if attempts:
+        return build_item_tables(
+            engine, raters, pairs, attempts=attempts, aggregate=aggregate, binary=binary, humans=humans
+        )
+    return build_tables(engine, raters, pairs, aggregate=aggregate, binary=binary, humans=humans)
 
 
 def _aggregate(protocol: Protocol | None) -> Aggregate:

@@ -24,6 +24,8 @@ from consilience.languages import is_tag
 MAX_NAME_CHARS = 200
 """Of an exercise, laboratory, model, concept, item, rater or run name."""
 MAX_ATTEMPT = 100_000
+MAX_SCORE = 1_000_000_000
+"""Largest score, either side of 0: beyond it the squares of scores lose their digits."""
 MAX_GROUPS = 500_000
 """Laboratory × model × language × concept × rater × status × cause combinations in one analysis."""
 
@@ -35,7 +37,7 @@ WORDS = {
     "split": frozenset(split.value for split in Split),
 }
 OPTIONAL_WORDS = frozenset({"cause", "split"})
-CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters, line separators and those that turn the direction of writing."""
 KEYS = (
     "source", "exercise", "laboratory", "model", "language", "concept", "rater", "rater_kind", "status",
@@ -151,6 +153,8 @@ def _wrong_numbers(cells: Cells) -> str | None:
     attempt, score = cells.get("attempt"), cells.get("score")
     if attempt is None or not 1 <= float(attempt) <= MAX_ATTEMPT:
         return _ATTEMPT
+    if score is not None and abs(float(score)) > MAX_SCORE:
+        return _TOO_LARGE
     if cells.get("status") == Status.SCORED and score is None:
         return _NO_SCORE
     if cells.get("status") != Status.SCORED and score is not None:
@@ -162,6 +166,7 @@ _ATTEMPT = f"`attempt` is not a whole number from 1 to {MAX_ATTEMPT}"
 _NO_SCORE = "the status is `scored` and there is no score"
 _EXTRA_SCORE = "there is a score and the status is not `scored`"
 _NOT_FINITE = "`score` is not a finite number"
+_TOO_LARGE = f"`score` lies beyond {MAX_SCORE:,}"
 
 
 def _wrong_group(group: Group) -> tuple[str, str] | None:
@@ -182,6 +187,8 @@ def _wrong_group(group: Group) -> tuple[str, str] | None:
         )
     if group.not_finite:
         return _NOT_FINITE, f"{same} AND NOT isfinite(score)"
+    if max(abs(group.lowest or 0.0), abs(group.highest or 0.0)) > MAX_SCORE:
+        return _TOO_LARGE, f"{same} AND abs(score) > {MAX_SCORE}"
     if group.status == Status.SCORED and group.scores < group.rows:
         return _NO_SCORE, f"{same} AND score IS NULL"
     if group.status != Status.SCORED and group.scores:

@@ -117,12 +117,8 @@ def _in_our_words() -> Iterator[None]:
             next_step="Free disk space for temporary files, or analyse fewer files at once.",
         ) from error
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        raise EngineInputError(str(error)) from error
+        raise EngineInputError("the file cannot be read", next_step="Write the file again.") from error
 
 
 class EngineInputError(InputError):
-    """What DuckDB says of a file it cannot read; `merge_reading` turns it into words with file and line."""
-
-    def __init__(self, engine_message: str) -> None:
-        super().__init__("the file cannot be read", next_step="Write the file again.")
-        self.engine_message = engine_message
+    """DuckDB cannot read a file; `merge_reading` finds the line and says it in words."""

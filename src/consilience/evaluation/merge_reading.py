@@ -168,9 +168,15 @@ def _known_columns(columns: Sequence[str], name: str) -> list[str]:
         raise InputError(
             f"columns are missing: {', '.join(hints)}",
             where=Where(file=name, line=1 if name.endswith((".csv", ".jsonl")) else None),
-            next_step="The columns of a score file are in docs/reference/scores.md.",
+            next_step=_advice(columns),
         )
     return [column for column in COLUMN_TYPES if column in columns]
+
+
+def _advice(columns: Sequence[str]) -> str:
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        return "The columns seem to be separated by another character; separate them by commas."
+    return "The columns of a score file are in docs/reference/scores.md."
 
 
 def _expressions(engine: Engine, source: Source) -> tuple[str, ...]:

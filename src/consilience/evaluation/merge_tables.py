@@ -33,6 +33,11 @@ MAX_PAIRS = 40
 MAX_UNITS = 4_000
 """Generations per language and concept from which agreement is computed; above, a sample is drawn."""
 NAMES = ("laboratory", "model", "language", "concept", "item")
+MIXED = {"item": 40_503, "laboratory": 97_531, "model": 60_493}
+"""A generation is drawn by a multiplicative hash of its codes (Knuth 1998, sec. 6.4), so that the same data
+give the same sample on every machine, spread over items, laboratories and attempts."""
+MIXED_ATTEMPT = 31_337
+SPREAD = 2_654_435_769
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +144,11 @@ def build_tables(
         binary: Whether all scores of each rater are 0 or 1, so that sums are also sums of squares.
         humans: Numbers of the human raters, whose ratings are rare and never left out of a sample.
     """
-    names = {name: _dictionary(engine, name) for name in NAMES}
+    names = {name: dictionary(engine, name, "wide") for name in NAMES}
     pairs = list(pairs)[:MAX_PAIRS]
     apart = _apart(engine, len(raters), pairs) if aggregate == "mean" else pairs
     columns = engine.arrays(_item_query(binary, apart, aggregate))
-    order = np.argsort(_key(columns, names), kind="stable")
-    columns = {name: values[order] for name, values in columns.items()}
+    columns = in_order(columns, names)
     items = _item_table(columns, binary, aggregate)
     units = _unit_table(engine, len(raters), humans)
     return ScoreTables(
@@ -161,23 +165,24 @@ def build_tables(
     )
 
 
-def _key(columns: dict[str, NDArray[Any]], names: dict[str, tuple[str, ...]]) -> Ints:
-    """One number per row in the order of the names; no two rows of the item table share it."""
+def in_order(columns: dict[str, NDArray[Any]], names: dict[str, tuple[str, ...]]) -> dict[str, NDArray[Any]]:
+    """Return the columns of item rows in the order of the names; no two rows share all codes."""
     key = np.zeros(columns["item"].size, dtype=np.int64)
     for name in NAMES:
         key = key * len(names[name]) + columns[name]
-    return key
+    order = np.argsort(key, kind="stable")
+    return {name: values[order] for name, values in columns.items()}
 
 
-def _dictionary(engine: Engine, name: str) -> tuple[str, ...]:
-    """Make an enumeration type of the names of a column, sorted, and return them."""
-    values = tuple(str(row[0]) for row in engine.rows(f"SELECT DISTINCT {name} FROM wide ORDER BY {name}"))
+def dictionary(engine: Engine, name: str, table: str) -> tuple[str, ...]:
+    """Make an enumeration type of the names in a column of a table, sorted, and return them."""
     engine.run(f"DROP TYPE IF EXISTS code_{name}")
-    engine.run(f"CREATE TYPE code_{name} AS ENUM (SELECT DISTINCT {name} FROM wide ORDER BY {name})")
-    return values
+    engine.run(f"CREATE TYPE code_{name} AS ENUM (SELECT DISTINCT {name} FROM {table} ORDER BY {name})")
+    return tuple(str(row[0]) for row in engine.rows(f"SELECT unnest(enum_range(NULL::code_{name}))"))
 
 
-_CODES = ", ".join(f"enum_code({name}::code_{name})::INTEGER AS {name}" for name in NAMES)
+CODES = ", ".join(f"enum_code({name}::code_{name})::INTEGER AS {name}" for name in NAMES)
+"""SQL of the codes of names, after `dictionary`."""
 
 
 def _apart(engine: Engine, n_raters: int, pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -198,7 +203,7 @@ def _item_query(binary: Sequence[bool], pairs: Sequence[tuple[int, int]], aggreg
         )
     inner = f"SELECT {', '.join([*NAMES, *parts])} FROM wide GROUP BY ALL"
     rest = f", * EXCLUDE ({', '.join(NAMES)})" if parts else ""
-    return f"SELECT {_CODES}{rest} FROM ({inner})"
+    return f"SELECT {CODES}{rest} FROM ({inner})"
 
 
 def _rater_columns(rater: int, binary: bool, aggregate: Aggregate) -> str:
@@ -249,7 +254,7 @@ def _unit_table(engine: Engine, n_raters: int, humans: Sequence[int]) -> UnitTab
     several = " + ".join(f"(s{r} IS NOT NULL)::INTEGER" for r in range(n_raters)) or "0"
     scores = "".join(f", s{r}" for r in range(n_raters))
     keep = _sampling(engine, several, humans)
-    columns = engine.arrays(f"SELECT {_CODES}, attempt{scores} FROM wide WHERE {several} >= 2 {keep}")
+    columns = engine.arrays(f"SELECT {CODES}, attempt{scores} FROM wide WHERE {several} >= 2 {keep}")
     order = np.lexsort((columns.pop("attempt"), *(columns[name] for name in reversed(NAMES))))
     matrix = np.empty((n_raters, order.size))
     for rater in range(n_raters):
@@ -259,28 +264,25 @@ def _unit_table(engine: Engine, n_raters: int, humans: Sequence[int]) -> UnitTab
 
 
 def _sampling(engine: Engine, several: str, humans: Sequence[int]) -> str:
-    """Return the SQL condition of the sample, or nothing where all generations fit.
-
-    A generation is drawn by a multiplicative hash of its codes (Knuth 1998, sec. 6.4), so that the same
-    data give the same sample on every machine, spread over items, laboratories and attempts.
-    """
+    """Return the SQL condition of the sample, or nothing where all generations fit; as `sampled_attempts`
+    draws it."""
     by_human = " OR ".join(f"s{r} IS NOT NULL" for r in humans) or "FALSE"
     cells = engine.rows(
         f"SELECT count(*) AS n, count(*) FILTER ({by_human}) FROM wide WHERE {several} >= 2 "
-        "GROUP BY language, concept ORDER BY n DESC LIMIT 1"
+        "GROUP BY language, concept ORDER BY 1 DESC, 2 DESC LIMIT 1"
     )
     if not cells or cells[0][0] <= MAX_UNITS:
         return ""
     units, human_units = cells[0]
     mixed = " + ".join(
-        f"{part} * {factor}"
-        for part, factor in (
-            ("enum_code(item::code_item)::BIGINT", 40_503),
-            ("enum_code(laboratory::code_laboratory)::BIGINT", 97_531),
-            ("enum_code(model::code_model)::BIGINT", 60_493),
-            ("attempt::BIGINT", 31_337),
-        )
+        f"enum_code({name}::code_{name})::UBIGINT * {factor}" for name, factor in MIXED.items()
     )
-    bound = int(2**32 * MAX_UNITS / units)
+    mixed = f"(1 + {mixed} + attempt::UBIGINT * {MIXED_ATTEMPT}) % 4294967296::UBIGINT"
     rare = f" OR {by_human}" if human_units <= MAX_UNITS else ""
-    return f"AND ((((1 + {mixed}) % 4294967296) * 2654435769 % 4294967296 < {bound}){rare})"
+    return f"AND (({mixed}) * {SPREAD}::UBIGINT % 4294967296::UBIGINT < {sample_bound(units)}{rare})"
+
+
+def sample_bound(units: int) -> int:
+    """Return the bound of the mixed codes below which a generation is drawn, for a share of MAX_UNITS of so
+    many."""
+    return int(2**32 * MAX_UNITS / units)

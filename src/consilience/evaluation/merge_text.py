@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,7 +37,7 @@ def csv_columns(path: Path, name: str) -> list[str]:
     """
     with _open(path) as stream:
         header = next(_csv_rows(stream, name), (0, []))[1]
-    doubled = sorted({column for column in header if header.count(column) > 1})
+    doubled = sorted(column for column, times in Counter(header).items() if times > 1)
     if not header or doubled:
         what = f"columns occur twice: {', '.join(doubled)}" if doubled else "there is no header"
         raise InputError(

@@ -64,9 +64,11 @@ def _item_sums(path: Path, concept: str, rater: str) -> list[ItemSums]:
 
     where = Where(file=str(path))
     if not path.is_file():
-        raise NotFoundError("there is no such scores file", where=where)
+        raise NotFoundError("there is no such scores file", where=where, next_step="Check the path.")
     if any(sign in str(path) for sign in "*?["):
-        raise InputError("the name of a scores file must not hold `*`, `?` or `[`", where=where)
+        raise InputError(
+            "the name of a scores file must not hold `*`, `?` or `[`", where=where, next_step="Rename it."
+        )
     settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": MEMORY,
         "threads": "2",
@@ -83,7 +85,11 @@ def _item_sums(path: Path, concept: str, rater: str) -> list[ItemSums]:
             columns = connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
             missing = sorted(set(COLUMNS) - {column[0] for column in columns})
             if missing:
-                raise InputError(f"the scores file has no column `{missing[0]}`", where=where)
+                raise InputError(
+                    f"the scores file has no column `{missing[0]}`",
+                    where=where,
+                    next_step="Give the pilot's scores.parquet.",
+                )
             rows = connection.execute(
                 query, [str(path), concept, rater, MAX_SCORE, MAX_PILOT_ROWS + 1]
             ).fetchall()
@@ -94,7 +100,11 @@ def _item_sums(path: Path, concept: str, rater: str) -> list[ItemSums]:
             next_step="Give the pilot's scores.parquet.",
         ) from error
     if len(rows) > MAX_PILOT_ROWS:
-        raise LimitError(f"the pilot has more than {MAX_PILOT_ROWS:,} item means", where=where)
+        raise LimitError(
+            f"the pilot has more than {MAX_PILOT_ROWS:,} item means",
+            where=where,
+            next_step="Give the scores of fewer items or laboratories.",
+        )
     return [ItemSums(*row) for row in rows]
 
 

@@ -139,7 +139,11 @@ def parse_toml(text: str, label: str) -> dict[str, Any]:
     dotted = _MANY_KEYS.search(text)
     if dotted:
         line = text.count("\n", 0, dotted.start()) + 1
-        raise LimitError(f"a key has {MAX_KEY_PARTS} parts or more", where=Where(file=label, line=line))
+        raise LimitError(
+            f"a key has {MAX_KEY_PARTS} parts or more",
+            where=Where(file=label, line=line),
+            next_step="The keys of a protocol have at most four parts.",
+        )
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -155,9 +159,17 @@ def parse_toml(text: str, label: str) -> dict[str, Any]:
             ),
         ) from error
     except RecursionError as error:
-        raise LimitError("lists or tables are nested too deeply", where=Where(file=label)) from error
+        raise LimitError(
+            "lists or tables are nested too deeply",
+            where=Where(file=label),
+            next_step="The values of a protocol are texts, numbers, lists and tables of these.",
+        ) from error
     except ValueError as error:  # an integer of thousands of digits, an impossible date
-        raise InputError(f"a value cannot be read: {str(error)[:200]}", where=Where(file=label)) from error
+        raise InputError(
+            f"a value cannot be read: {str(error)[:200]}",
+            where=Where(file=label),
+            next_step="Look for a date that does not exist or a number of very many digits.",
+        ) from error
 
 
 class _Reader:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import enum
 import math
 import re
 from collections.abc import Iterable
@@ -203,12 +204,24 @@ def _read_member(kind: Any, value: Any, path: Path, problems: list[Problem]) -> 
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
         text, _, inner = str(error).partition(" - at `")
-        problems.append(Problem((*path, *parse_path(inner.rstrip("`"))), _said(text, path)))
+        known = _words_of(kind) if text.startswith("Invalid enum value") else []
+        step = f"Known here: {', '.join(known)}." if known else ""
+        problems.append(Problem((*path, *parse_path(inner.rstrip("`"))), _said(text, path), step))
         return None
+
+
+def _words_of(kind: Any) -> list[str]:
+    """Return the words that `Enum`, `Literal`, or either `| None` takes, in their order."""
+    if isinstance(kind, str):
+        return [kind]
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return [str(member.value) for member in kind]
+    return [word for part in getattr(kind, "__args__", ()) for word in _words_of(part)]
 
 
 def _said(text: str, path: Path) -> str:
     """Put msgspec's words into the file's words."""
+    text = re.sub(r"^Invalid enum value '(.*)'$", rf"`{format_path(path[-1:])}` cannot be `\1`", text)
     text = re.sub(r"^Expected", f"`{format_path(path[-1:])}`: expected", text)
     for machine, human in (
         ("`str`", "text"),

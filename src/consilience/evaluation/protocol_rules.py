@@ -51,7 +51,16 @@ def plan_problems(form: ProtocolForm, today: datetime.date) -> list[Problem]:
 
 def _range(path: Path, value: float | None, low: float, high: float) -> Iterator[Problem]:
     if value is not None and not low <= value <= high:
-        yield Problem(path, f"`{path[-1]}` is {value:g}; it must lie between {low:g} and {high:g}")
+        yield Problem(
+            path,
+            f"`{path[-1]}` is {_plain(value)}; it must lie between {_plain(low)} and {_plain(high)}",
+            "Write a number in this range.",
+        )
+
+
+def _plain(value: float) -> str:
+    """Return a number without an exponent where it is a whole one."""
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e16 else f"{value:g}"
 
 
 def _positive(path: Path, value: float | None) -> Iterator[Problem]:

@@ -52,6 +52,8 @@ def write_template(name: str, folder: Path, *, today: datetime.date) -> Path:
                 stream.write(content)
     except OSError as error:
         raise InputError(
-            f"the folder cannot be written: {error.strerror}", where=Where(file=str(folder))
+            f"the folder cannot be written: {error.strerror}",
+            where=Where(file=str(folder)),
+            next_step="Give another `--folder`.",
         ) from error
     return folder / "protocol.toml"

@@ -52,14 +52,15 @@ def claim_folder(folder: Path, plan: RunPlan) -> Manifest | None:
             where=Where(file=str(folder)),
             next_step="Give another folder by --out, or leave --out away.",
         )
+    answers = folder / GENERATIONS
+    if earlier is None and answers.exists() and answers.stat().st_size > 0:
+        raise IncompatibleError(
+            "this folder has answers, and nothing that says of which run",
+            where=Where(file=str(folder)),
+            next_step="Give another folder by --out.",
+        )
     copy = folder / PROTOCOL
-    if not copy.exists():
-        if earlier is None and (folder / GENERATIONS).exists():
-            raise IncompatibleError(
-                "this folder has answers, and nothing that says of which run",
-                where=Where(file=str(folder)),
-                next_step="Give another folder by --out.",
-            )
+    if earlier is None or not copy.exists():
         write_atomically(copy, msgspec.json.encode(plan.protocol))
     return earlier
 

@@ -269,7 +269,10 @@ def _check_ranges(overrides: Overrides) -> None:
     )
     for name, value, low, high in checks:
         if value is not None and not low <= value <= high:
-            raise InputError(f"{name} is {value}, which is not between {low:g} and {high:g}")
+            raise InputError(
+                f"{name} is {value}, which is not between {low:,} and {high:,}",
+                next_step=f"Give --{name.replace('_', '-')} a number in this range, or leave it away.",
+            )
 
 
 def _slug(name: str) -> str:

@@ -41,7 +41,7 @@ from consilience.evaluation.run_folder import (
 )
 from consilience.evaluation.run_plan import Asked, RunPlan
 from consilience.evaluation.run_record import Answer, Manifest, Rating, Session, rating_id
-from consilience.evaluation.score_file import write_scores
+from consilience.evaluation.score_file import sealed, write_scores
 from consilience.evaluation.scores import ENVIRONMENT_CAUSES, Cause, Status
 
 TRANSIENT_RATINGS = ENVIRONMENT_CAUSES | {Cause.JUDGE_ERROR}
@@ -204,7 +204,9 @@ class _Run:
         raters = {rater.identity.version for rater in (*self.programs, *self.judges)}
         same_raters = raters <= {rater.version for rater in earlier.raters}
         nothing = next(self._pending(), None) is None and next(self._unrated(), None) is None
-        return not (same_raters and nothing and (self.folder / SCORES).exists())
+        if not (same_raters and nothing and (self.folder / SCORES).exists()):
+            return True
+        return sealed(self.folder, earlier).files != earlier.files  # killed between scores and manifest
 
     async def carry_out(self) -> None:
         """Ask and rate all that is left, then write the manifest."""

@@ -11,6 +11,7 @@ Invariants:
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
 import tempfile
@@ -40,6 +41,11 @@ if TYPE_CHECKING:
     import duckdb
 
 SMALLEST_BUFFER = 256 * 1024
+ENGINE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+}
+"""No extension is ever fetched or loaded."""
 
 ANSWER_COLUMNS = (
     "{generation: 'VARCHAR', item: 'VARCHAR', language: 'VARCHAR', attempt: 'INTEGER', text: 'VARCHAR', "
@@ -150,7 +156,10 @@ def write_scores(folder: Path) -> int:
 def _compute(folder: Path, manifest: Manifest, protocol: Protocol, part: Path, *, memory_mb: int) -> int:
     import duckdb
 
-    with tempfile.TemporaryDirectory(dir=folder) as spill, duckdb.connect(":memory:") as database:
+    with (
+        tempfile.TemporaryDirectory(dir=folder) as spill,
+        duckdb.connect(":memory:", config=ENGINE) as database,
+    ):
         database.execute(f"SET memory_limit = '{memory_mb}MB'")
         database.execute(f"SET temp_directory = {_quoted(Path(spill))}")
         database.execute("SET threads = 1")
@@ -216,13 +225,18 @@ def _load(database: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest,
 
 
 def _lines(path: Path, columns: str) -> str:
-    """SQL that reads a journal, or a table without rows where there is none."""
+    """SQL that reads a journal, or a table without rows where there is none.
+
+    The engine reads `*`, `?` and `[` in a name as a pattern: unescaped, the folder `lab[1]` would give the
+    answers of the folder `lab1`.
+    """
     if not path.exists() or path.stat().st_size == 0:
         names = [part.strip(" {}").split(": ") for part in columns.split(",")]
         nothing = ", ".join(f"CAST(NULL AS {kind.strip(chr(39))}) AS {name}" for name, kind in names)
         return f"(SELECT {nothing} WHERE false)"
+    name = _quoted(Path(glob.escape(str(path))))
     return (
-        f"read_json({_quoted(path)}, format = 'newline_delimited', columns = {columns}, "
+        f"read_json({name}, format = 'newline_delimited', columns = {columns}, "
         f"maximum_object_size = {_longest_line(path)})"
     )
 

@@ -183,7 +183,8 @@ NOTES: dict[str, str] = {
         "further ones."
     ),
     "note_missing_cells": N_(
-        "{n_missing:count} of {of:count} combinations of laboratory, model, language and concept have no row."
+        "{n_missing:count} of {of:count} combinations of laboratory, model, language and concept have "
+        "no row. Averages over languages use the languages that every laboratory has."
     ),
     "note_contrasts_capped": N_(
         "There are {pairs:count} pairs along “{axis:source}”, more than the limit of {limit:count}: none "

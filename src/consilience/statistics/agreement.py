@@ -25,6 +25,7 @@ from consilience.statistics.estimate import (
     check_level,
     finite,
 )
+from consilience.statistics.item_rows import compact, group_sum
 
 MIN_SHARED = 10
 """Fewer shared units than this give no point estimate."""
@@ -35,6 +36,8 @@ CHUNK_CELLS = 4_000_000
 MAX_DRAWN = 2_000
 """More units or clusters than this are first put together at random into so many groups, which are then
 drawn."""
+KEY_SPAN = 2**62
+"""Patterns of ratings are one whole number each where it stays below this."""
 
 Features = Callable[[FloatArray], FloatArray]
 
@@ -105,10 +108,25 @@ def rating_table(shared: FloatArray, cluster: IntArray | None) -> RatingTable:
             "Use krippendorff_alpha with metric='interval' for continuous scores"
         )
     codes = np.where(np.isfinite(shared), np.searchsorted(categories, shared), -1).astype(np.int64)
-    ordered = np.sort(codes, axis=0).T
-    rows, pattern = np.unique(ordered, axis=0, return_inverse=True)
+    ordered = np.sort(codes, axis=0)
+    rows, pattern = _different(ordered, categories.size)
     counts = (rows[:, :, None] == np.arange(categories.size)).sum(axis=1)
-    return RatingTable(counts.astype(np.float64), pattern.ravel().astype(np.int64), cluster, categories)
+    return RatingTable(counts.astype(np.float64), pattern, cluster, categories)
+
+
+def _different(codes: IntArray, size: int) -> tuple[IntArray, IntArray]:
+    """Return the different columns of a matrix of codes in [-1, size), in order, as rows, and the number of
+    each column's."""
+    span = (size + 1) ** codes.shape[0]
+    if span > KEY_SPAN:
+        rows, pattern = np.unique(codes.T, axis=0, return_inverse=True)
+        return rows, pattern.ravel().astype(np.int64)
+    key = np.zeros(codes.shape[1], dtype=np.int64)
+    for row in codes:
+        key = key * (size + 1) + (row + 1)
+    found, pattern = compact(key, span)
+    powers = [(size + 1) ** place for place in reversed(range(codes.shape[0]))]
+    return np.stack([found // power % (size + 1) - 1 for power in powers], axis=1), pattern
 
 
 def _gathered(cluster: IntArray, rng: np.random.Generator) -> IntArray:
@@ -138,9 +156,16 @@ def _replicate_weights(
     step = max(1, CHUNK_CELLS // n_clusters)
     for start in range(0, replicates, step):
         size = min(step, replicates - start)
-        draws = rng.multinomial(n_clusters, np.full(n_clusters, 1.0 / n_clusters), size=size)
-        result[start : start + size] = draws @ table
+        result[start : start + size] = _draw(n_clusters, size, rng) @ table
     return result
+
+
+def _draw(size: int, replicates: int, rng: np.random.Generator) -> FloatArray:
+    """Return how often each of `size` groups is drawn when `size` are drawn with replacement, shape
+    (replicates, size)."""
+    drawn = rng.integers(0, size, size=(replicates, size))
+    drawn += np.arange(0, replicates * size, size)[:, None]
+    return group_sum(drawn.ravel(), None, replicates * size).reshape(replicates, size)
 
 
 def _percentile(
@@ -270,7 +295,7 @@ def _interval_alpha(
     step = max(1, CHUNK_CELLS // size)
     for start in range(0, replicates, step):
         count = min(step, replicates - start)
-        drawn[start : start + count] = rng.multinomial(size, np.full(size, 1.0 / size), size=count) @ features
+        drawn[start : start + count] = _draw(size, count, rng) @ features
     return result(value, *_percentile(_alpha_from_sums(drawn), value, level, method))
 
 

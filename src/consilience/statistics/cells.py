@@ -12,6 +12,7 @@ Invariants: row order does not matter; a cell's interval is never of width zero;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,19 @@ from consilience.statistics.estimate import (
     positive,
 )
 from consilience.statistics.intervals import automatic_bounds, effective_size, t_bounds, wilson_holds
-from consilience.statistics.item_rows import UNIT, Bounds, ItemRows, group_sum, item_rows
+from consilience.statistics.item_rows import (
+    UNIT,
+    Bounds,
+    ItemRows,
+    ItemSums,
+    ScoredRows,
+    Weights,
+    group_sum,
+    placed_rows,
+    row_weights,
+    scored_rows,
+    sums_by_item,
+)
 
 RARE_ITEMS = 10.0
 """Where fewer items than this, and at most half of them, show the rarer outcome, they bound the effective
@@ -134,63 +147,6 @@ def _finish(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    """How rows enter the mean of their cell: every part the same, every item within a part the same."""
-
-    row: FloatArray
-    """Weight per row; the weights of a cell add to 1."""
-    residual: FloatArray
-    """Row's mean minus the mean of its part."""
-    value: FloatArray
-    """Per cell; NaN where there are no scores."""
-
-
-def _weights(rows: ItemRows, n_cells: int) -> _Weights:
-    n_parts = int(rows.part.max()) + 1 if rows.part.size else 1
-    block = rows.cell * n_parts + rows.part
-    size = group_sum(block, None, n_cells * n_parts)
-    total = group_sum(block, rows.mean, n_cells * n_parts)
-    parts = (size.reshape(n_cells, n_parts) > 0).sum(axis=1).astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        block_mean = total / size
-        value = np.nansum(block_mean.reshape(n_cells, n_parts), axis=1) / parts
-    row = 1.0 / (size[block] * parts[rows.cell])
-    return _Weights(row, rows.mean - block_mean[block], np.where(parts > 0, value, np.nan))
-
-
-@dataclass(frozen=True, slots=True)
-class _Items:
-    """Sums over the items of each cell."""
-
-    n: FloatArray
-    influence2: FloatArray
-    """Sum of squared influences."""
-    influence4: FloatArray
-    weight2: FloatArray
-    """Sum of squared weights."""
-    above: FloatArray
-    """Items with a mean above 0 (on the scale [0, 1])."""
-    below: FloatArray
-    """Items with a mean below 1."""
-
-
-def _by_item(rows: ItemRows, weights: _Weights, n_cells: int) -> _Items:
-    u, w, total = weights.row * weights.residual, weights.row, weights.row * rows.mean
-    cell = rows.cell
-    if rows.part.size and rows.part.any():
-        span = int(rows.item.max()) + 1
-        key, inverse = np.unique(cell * span + rows.item, return_inverse=True)
-        cell = key // span
-        u, w, total = (group_sum(inverse, x, key.size) for x in (u, w, total))
-    above, below = (total > 1e-12 * w).astype(np.float64), (total < (1.0 - 1e-12) * w).astype(np.float64)
-    u2 = u * u
-    return _Items(
-        group_sum(cell, None, n_cells),
-        *(group_sum(cell, x, n_cells) for x in (u2, u2 * u2, w * w, above, below)),
-    )
-
-
 def _inverse(weights: FloatArray) -> FloatArray:
     """Return 1 / weights, the rounding of sums removed where it is a whole number; 1 for empty cells."""
     size = np.divide(1.0, weights, out=np.ones_like(weights), where=weights > 0.0)
@@ -198,7 +154,7 @@ def _inverse(weights: FloatArray) -> FloatArray:
     return np.where(np.abs(size - whole) < 1e-9 * whole, whole, size)
 
 
-def _rare_cap(value: FloatArray, items: _Items) -> FloatArray:
+def _rare_cap(value: FloatArray, items: ItemSums) -> FloatArray:
     """Return the largest effective size where only a few items show the rarer outcome.
 
     These items carry all that is known of it, so that the effective number of rare outcomes is at most their
@@ -210,10 +166,10 @@ def _rare_cap(value: FloatArray, items: _Items) -> FloatArray:
     return np.where((rare < RARE_ITEMS) & (2.0 * rare <= items.n) & (rare > 0), cap, np.inf)
 
 
-def _generalized(rows: ItemRows, n_cells: int, level: float, bounds: Bounds | None) -> CellEstimates:
-    weights = _weights(rows, n_cells)
-    items = _by_item(rows, weights, n_cells)
-    n = items.n
+def _generalized(
+    rows: ItemRows, weights: Weights, items: ItemSums, level: float, bounds: Bounds | None
+) -> CellEstimates:
+    n, n_cells = items.n, items.n.size
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = items.influence2 * n / (n - 1.0)
         kurtosis = n * items.influence4 / items.influence2**2
@@ -231,29 +187,47 @@ def _generalized(rows: ItemRows, n_cells: int, level: float, bounds: Bounds | No
     )  # fmt: skip
 
 
-def _benchmark(rows: ItemRows, n_cells: int, level: float, bounds: Bounds | None) -> CellEstimates:
-    weights = _weights(rows, n_cells)
-    n_items = _by_item(rows, weights, n_cells).n
+def _benchmark(
+    rows: ItemRows, weights: Weights, items: ItemSums, level: float, bounds: Bounds | None
+) -> CellEstimates:
+    cell, n_cells = rows.cell, items.n.size
     repeated = np.isfinite(rows.within)
-    n_repeated = group_sum(rows.cell, repeated.astype(np.float64), n_cells)
-    n_rows = group_sum(rows.cell, None, n_cells)
+    every = bool(repeated.all())
+    n_rows = group_sum(cell, None, n_cells)
+    n_repeated = n_rows if every else group_sum(cell, repeated.astype(np.float64), n_cells)
+    within = rows.within
+    if not every:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            pooled = group_sum(cell, np.where(repeated, within, 0.0), n_cells) / n_repeated
+        within = np.where(repeated, within, pooled[cell])
+    share = weights.row**2 / rows.count
+    part = share * within
+    variance = group_sum(cell, part, n_cells)
+    own = part if every else np.where(repeated, part, 0.0)
+    squared = group_sum(cell, own**2 / np.maximum(rows.count - 1.0, 1.0), n_cells)
     with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = group_sum(rows.cell, np.where(repeated, rows.within, 0.0), n_cells) / n_repeated
-    within = np.where(repeated, rows.within, pooled[rows.cell])
-    part = weights.row**2 * within / rows.count
-    variance = group_sum(rows.cell, part, n_cells)
-    squared = group_sum(
-        rows.cell, np.where(repeated, part**2 / np.maximum(rows.count - 1.0, 1.0), 0.0), n_cells
-    )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        repeated_variance = group_sum(rows.cell, np.where(repeated, part, 0.0), n_cells)
+        repeated_variance = variance if every else group_sum(cell, own, n_cells)
         df = np.where(squared > 0.0, repeated_variance**2 / squared, np.inf)
-    floor = _inverse(group_sum(rows.cell, weights.row**2 / rows.count, n_cells))
+    floor = _inverse(group_sum(cell, share, n_cells))
     reason = np.where(n_rows < 1, 1, np.where(2.0 * n_repeated < n_rows, 3, 0))
     return _finish(
-        rows, weights.value, variance, df, floor, np.full(n_cells, np.inf), reason, n_items.astype(np.int64),
+        rows, weights.value, variance, df, floor, np.full(n_cells, np.inf), reason, items.n.astype(np.int64),
         level, bounds, stratified=True,
     )  # fmt: skip
+
+
+_BY_ESTIMAND = {"generalized": _generalized, "benchmark": _benchmark}
+
+
+def _estimate(
+    rows: ItemRows, n_cells: int, estimands: Sequence[str], level: float, bounds: Bounds | None
+) -> tuple[CellEstimates, ...]:
+    for estimand in estimands:
+        if estimand not in _BY_ESTIMAND:
+            raise ValueError(f"unknown estimand {estimand!r}; use 'generalized' or 'benchmark'")
+    weights = row_weights(rows, n_cells)
+    items = sums_by_item(rows, weights, n_cells)
+    return tuple(_BY_ESTIMAND[estimand](rows, weights, items, level, bounds) for estimand in estimands)
 
 
 def estimate_cells(
@@ -296,8 +270,8 @@ def estimate_cells(
         ValueError: If shapes differ, a score lies outside the bounds, or the estimand is unknown.
     """
     check_level(level)
-    rows = item_rows(cell_index, None, None, sums, counts, squares, n_cells, bounds)
-    return _by_estimand(rows, n_cells, estimand, level, bounds)
+    rows = placed_rows(scored_rows(sums, counts, squares, bounds), cell_index, None, None, n_cells)
+    return _estimate(rows, n_cells, (estimand,), level, bounds)[0]
 
 
 def estimate_averages(
@@ -336,18 +310,42 @@ def estimate_averages(
         ValueError: As `estimate_cells`.
     """
     check_level(level)
-    rows = item_rows(group_index, part_index, item_index, sums, counts, squares, n_groups, bounds)
-    return _by_estimand(rows, n_groups, estimand, level, bounds)
+    rows = scored_rows(sums, counts, squares, bounds)
+    placed = placed_rows(rows, group_index, part_index, item_index, n_groups)
+    return _estimate(placed, n_groups, (estimand,), level, bounds)[0]
 
 
-def _by_estimand(
-    rows: ItemRows, n_cells: int, estimand: str, level: float, bounds: Bounds | None
-) -> CellEstimates:
-    if estimand == "generalized":
-        return _generalized(rows, n_cells, level, bounds)
-    if estimand == "benchmark":
-        return _benchmark(rows, n_cells, level, bounds)
-    raise ValueError(f"unknown estimand {estimand!r}; use 'generalized' or 'benchmark'")
+def estimate_both(
+    rows: ScoredRows,
+    group_index: ArrayLike,
+    part_index: ArrayLike | None,
+    item_index: ArrayLike | None,
+    n_groups: int,
+    *,
+    level: float = 0.95,
+    bounds: Bounds | None = UNIT,
+) -> tuple[CellEstimates, CellEstimates]:
+    """Estimate means under both estimands at once, as `estimate_cells` and `estimate_averages` do one by one.
+
+    Args:
+        rows: Of `item_rows.scored_rows`, with the same bounds; they can be grouped in several ways.
+        group_index: Cell or group of each row, shape (rows,).
+        part_index: See `estimate_averages`; None: rows are the items of cells, as in `estimate_cells`.
+        item_index: See `estimate_averages`.
+        n_groups: Number of groups.
+        level: Confidence level.
+        bounds: See `estimate_cells`.
+
+    Returns:
+        The estimates on this benchmark, and those over items like these.
+
+    Raises:
+        ValueError: As `estimate_cells`.
+    """
+    check_level(level)
+    placed = placed_rows(rows, group_index, part_index, item_index, n_groups)
+    benchmark, generalized = _estimate(placed, n_groups, ("benchmark", "generalized"), level, bounds)
+    return benchmark, generalized
 
 
 def estimate_generalized(

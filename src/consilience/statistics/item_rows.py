@@ -1,4 +1,5 @@
-"""Item tables checked and brought to the scale [0, 1]: per row the scored attempts of one item in one cell.
+"""Item tables checked and brought to the scale [0, 1]: per row the scored attempts of one item in one cell,
+with its weight in the mean of the cell, and sums over items.
 
 Invariants: rows without a score are left out; every sum is finite and lies within the bounds of the scale.
 """
@@ -13,6 +14,25 @@ from consilience.statistics.estimate import ArrayLike, BoolArray, FloatArray, In
 
 Bounds = tuple[float, float]
 UNIT: Bounds = (0.0, 1.0)
+DENSE = 4
+"""Codes are counted rather than sorted where they lie below this many times their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredRows:
+    """What the scores of rows are, on [0, 1] where the scale has bounds; the same in whatever cell they
+    stand."""
+
+    kept: BoolArray | None
+    """Which of the given rows have a score; None: all."""
+    size: int
+    """How many rows were given."""
+    count: FloatArray
+    mean: FloatArray
+    within: FloatArray
+    """Variance of the attempts of the row's item; NaN where there is one attempt."""
+    fractional: BoolArray
+    """Whether a score of the row is neither 0 nor 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,19 +40,21 @@ class ItemRows:
     """Item rows with at least one score, rescaled to [0, 1] where the scale has bounds."""
 
     cell: IntArray
-    part: IntArray
-    item: IntArray
+    part: IntArray | None
+    """None: one part in each cell."""
+    item: IntArray | None
+    """None: every row is an item of its own."""
     count: FloatArray
     mean: FloatArray
     within: FloatArray
-    """Variance of the attempts of the row's item; NaN where there is one attempt."""
+    """See `ScoredRows`."""
     binary: BoolArray
     """Per cell: whether all scores are 0 or 1 on the rescaled scale."""
 
 
 def group_sum(index: IntArray, weights: FloatArray | None, size: int) -> FloatArray:
     """Return the sum of weights (None: the number) per index, shape (size,)."""
-    return np.bincount(index, weights=weights, minlength=size).astype(np.float64)
+    return np.bincount(index, weights=weights, minlength=size).astype(np.float64, copy=False)
 
 
 def _codes(values: ArrayLike, length: int, name: str) -> IntArray:
@@ -44,12 +66,11 @@ def _codes(values: ArrayLike, length: int, name: str) -> IntArray:
     return array.astype(np.int64, copy=False)
 
 
-def item_rows(
-    cell: ArrayLike, part: ArrayLike | None, item: ArrayLike | None, sums: ArrayLike, counts: ArrayLike,
-    squares: ArrayLike | None, n_cells: int, bounds: Bounds | None,
-) -> ItemRows:  # fmt: skip
-    """Return the scored rows; arguments as `cells.estimate_averages`, raising ValueError where they do not
-    fit."""
+def scored_rows(
+    sums: ArrayLike, counts: ArrayLike, squares: ArrayLike | None, bounds: Bounds | None
+) -> ScoredRows:
+    """Return what the rows with a score hold; arguments as `cells.estimate_averages`, raising ValueError
+    where they do not fit."""
     s = np.asarray(sums, dtype=np.float64)
     n = np.asarray(counts, dtype=np.float64)
     q = s if squares is None else np.asarray(squares, dtype=np.float64)
@@ -57,15 +78,10 @@ def item_rows(
         raise ValueError(
             f"sums, counts and squares need one shape (rows,), not {s.shape}, {n.shape}, {q.shape}"
         )
-    index = _codes(cell, s.size, "cell index")
-    if index.size and index.max() >= n_cells:
-        raise ValueError(f"cell index reaches {index.max()}, but there are {n_cells} cells")
-    zeros = np.zeros(s.size, dtype=np.int64)
-    parts = zeros if part is None else _codes(part, s.size, "part index")
-    items = zeros if item is None else _codes(item, s.size, "item index")
-    keep = n > 0
-    if not keep.all():
-        index, parts, items, s, n, q = index[keep], parts[keep], items[keep], s[keep], n[keep], q[keep]
+    size, kept = s.size, n > 0
+    every = bool(kept.all())
+    if not every:
+        s, n, q = s[kept], n[kept], q[kept]
     if not (np.isfinite(s).all() and np.isfinite(q).all() and np.isfinite(n).all()):
         raise ValueError("sums, counts and squares of scored rows must be finite")
     if bounds is not None:
@@ -74,10 +90,26 @@ def item_rows(
     with np.errstate(divide="ignore", invalid="ignore"):
         within = np.where(n > 1, np.maximum(q - s * mean, 0.0) / (n - 1.0), np.nan)
     within[within < 1e-12 * np.maximum(q / n, 1e-300)] = 0.0
-    fractional = np.abs(q - s) > 1e-9 * n
+    return ScoredRows(None if every else kept, size, n, mean, within, np.abs(q - s) > 1e-9 * n)
+
+
+def placed_rows(
+    scored: ScoredRows, cell: ArrayLike, part: ArrayLike | None, item: ArrayLike | None, n_cells: int
+) -> ItemRows:
+    """Return scored rows in their cells, parts and items; codes have the shape of the rows that were given
+    to `scored_rows`."""
+    index = _codes(cell, scored.size, "cell index")
+    if index.size and index.max() >= n_cells:
+        raise ValueError(f"cell index reaches {index.max()}, but there are {n_cells} cells")
+    parts = None if part is None else _codes(part, scored.size, "part index")
+    items = None if item is None else _codes(item, scored.size, "item index")
+    if scored.kept is not None:
+        index = index[scored.kept]
+        parts = None if parts is None else parts[scored.kept]
+        items = None if items is None else items[scored.kept]
     binary = np.ones(n_cells, dtype=np.bool_)
-    binary[index[fractional]] = False
-    return ItemRows(index, parts, items, n, mean, within, binary)
+    binary[index[scored.fractional]] = False
+    return ItemRows(index, parts, items, scored.count, scored.mean, scored.within, binary)
 
 
 def _rescale(s: FloatArray, n: FloatArray, q: FloatArray, bounds: Bounds) -> tuple[FloatArray, FloatArray]:
@@ -88,6 +120,86 @@ def _rescale(s: FloatArray, n: FloatArray, q: FloatArray, bounds: Bounds) -> tup
         width = high - low
         s, q = (s - n * low) / width, (q - 2.0 * low * s + n * low * low) / width**2
     slack = 1e-9 * n
-    if np.any(s < -slack) or np.any(s > n + slack) or np.any(q > s + slack):
+    if np.any(s < -slack) or np.any(np.maximum(s - n, q - s) > slack):
         raise ValueError(f"scores lie outside the bounds {bounds!r}; give the scale's bounds, or None")
     return np.clip(s, 0.0, n), q
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How rows enter the mean of their cell: every part the same, every item within a part the same."""
+
+    row: FloatArray
+    """Weight per row; the weights of a cell add to 1."""
+    residual: FloatArray
+    """Row's mean minus the mean of its part."""
+    value: FloatArray
+    """Per cell; NaN where there are no scores."""
+    several: bool
+    """Whether a cell may have more than one part, so that its items may stand in several rows."""
+
+
+def row_weights(rows: ItemRows, n_cells: int) -> Weights:
+    """Return the weights of rows in their cells."""
+    n_parts = int(rows.part.max()) + 1 if rows.part is not None and rows.part.size else 1
+    block = rows.cell if rows.part is None or n_parts == 1 else rows.cell * n_parts + rows.part
+    size = group_sum(block, None, n_cells * n_parts)
+    total = group_sum(block, rows.mean, n_cells * n_parts)
+    parts = (size.reshape(n_cells, n_parts) > 0).sum(axis=1).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        block_mean = total / size
+        value = np.nansum(block_mean.reshape(n_cells, n_parts), axis=1) / parts
+        block_weight = 1.0 / (size * np.repeat(parts, n_parts))
+    return Weights(
+        block_weight[block], rows.mean - block_mean[block], np.where(parts > 0, value, np.nan), n_parts > 1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSums:
+    """Sums over the items of each cell."""
+
+    n: FloatArray
+    influence2: FloatArray
+    """Sum of squared influences."""
+    influence4: FloatArray
+    weight2: FloatArray
+    """Sum of squared weights."""
+    above: FloatArray
+    """Items with a mean above 0 (on the scale [0, 1])."""
+    below: FloatArray
+    """Items with a mean below 1."""
+
+
+def sums_by_item(rows: ItemRows, weights: Weights, n_cells: int) -> ItemSums:
+    """Return sums over items, the rows of an item in several parts of a cell taken together."""
+    u, w, total = weights.row * weights.residual, weights.row, weights.row * rows.mean
+    cell = rows.cell
+    if weights.several and rows.item is not None:
+        span = int(rows.item.max()) + 1
+        found, place = compact(cell * span + rows.item, n_cells * span)
+        cell = found // span
+        u, w, total = (group_sum(place, x, found.size) for x in (u, w, total))
+    above, below = (total > 1e-12 * w).astype(np.float64), (total < (1.0 - 1e-12) * w).astype(np.float64)
+    u2 = u * u
+    return ItemSums(
+        group_sum(cell, None, n_cells),
+        *(group_sum(cell, x, n_cells) for x in (u2, u2 * u2, w * w, above, below)),
+    )
+
+
+def compact(codes: IntArray, span: int) -> tuple[IntArray, IntArray]:
+    """Return the different codes in order, and the place of each code among them.
+
+    Where `span` (all codes lie below it) is not much larger than the number of codes they are counted, not
+    sorted.
+    """
+    if span > DENSE * codes.size:
+        found, place = np.unique(codes, return_inverse=True)
+        return found, place.ravel()
+    present = np.zeros(span, dtype=np.bool_)
+    present[codes] = True
+    found = np.flatnonzero(present)
+    if found.size == span:
+        return found, codes
+    return found, (np.cumsum(present) - 1)[codes]

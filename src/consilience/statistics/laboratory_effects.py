@@ -14,6 +14,7 @@ import numpy as np
 from scipy import special
 
 from consilience.statistics.estimate import ArrayLike, FloatArray, IntArray, finite
+from consilience.statistics.item_rows import compact
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,26 @@ def laboratory_rows(
     s, n, q = s[keep], n[keep], q[keep]
     if codes.size and not 0 <= codes.min() <= codes.max() < n_laboratories:
         raise ValueError(f"laboratory codes must lie in [0, {n_laboratories})")
-    pairs = np.stack([items, kept_parts], axis=1).reshape(-1, 2)
-    unique, unit = np.unique(pairs, axis=0, return_inverse=True)
-    item_codes = np.unique(unique[:, 0], return_inverse=True)[1].ravel()[unit.ravel()]
-    part_codes = np.unique(unique[:, 1], return_inverse=True)[1].ravel()[unit.ravel()]
+    item_codes, n_items = _ranked(items)
+    part_codes, n_parts = _ranked(kept_parts)
+    units, unit = compact(item_codes * n_parts + part_codes, n_items * n_parts)
     return LaboratoryRows(
-        codes.astype(np.int64), unit.ravel().astype(np.int64), item_codes.astype(np.int64),
-        part_codes.astype(np.int64), s / n, n, np.maximum(q - s * s / n, 0.0), unique.shape[0],
-    )  # fmt: skip
+        codes, unit, item_codes, part_codes, s / n, n, np.maximum(q - s * s / n, 0.0), units.size
+    )
+
+
+def _ranked(codes: IntArray) -> tuple[IntArray, int]:
+    """Return codes counted from 0 without gaps, in their order, and how many there are."""
+    low = int(codes.min(initial=0))
+    found, place = compact(codes - low, int(codes.max(initial=0)) - low + 1)
+    return place, found.size
 
 
 def shared_rows(rows: LaboratoryRows) -> LaboratoryRows:
     """Return the rows of units that at least two laboratories scored."""
     keep = np.bincount(rows.unit, minlength=rows.n_units)[rows.unit] > 1
-    unit = np.unique(rows.unit[keep], return_inverse=True)[1].ravel().astype(np.int64)
-    item = np.unique(rows.item[keep], return_inverse=True)[1].ravel().astype(np.int64)
-    n_units = int(unit.max()) + 1 if unit.size else 0
+    unit, n_units = _ranked(rows.unit[keep])
+    item, _ = _ranked(rows.item[keep])
     return LaboratoryRows(
         rows.laboratory[keep], unit, item, rows.part[keep], rows.mean[keep], rows.count[keep],
         rows.within[keep],

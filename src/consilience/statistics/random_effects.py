@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import special
 
 from consilience.statistics.estimate import (
     ArrayLike,
@@ -50,15 +50,25 @@ def _q(values: FloatArray, variances: FloatArray, tau2: float) -> float:
 
 
 def _solve_q(values: FloatArray, variances: FloatArray, target: float) -> float:
-    """Return tau2 >= 0 with Q(tau2) = target, 0 where Q(0) is below it. Q falls as tau2 grows."""
+    """Return tau2 >= 0 with Q(tau2) = target, 0 where Q(0) is below it. Q falls as tau2 grows.
+
+    By halving: importing `scipy.optimize` costs more than all else here.
+    """
     if _q(values, variances, 0.0) <= target:
         return 0.0
     high = max(float(np.var(values)), float(variances.max()), 1e-12)
     while _q(values, variances, high) > target:
         high *= 4.0
-    return float(
-        optimize.brentq(lambda t: _q(values, variances, t) - target, 0.0, high, xtol=1e-300, rtol=1e-13)
-    )
+    low = 0.0
+    while high - low > 1e-13 * high:
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            break
+        if _q(values, variances, middle) > target:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
 
 
 def paule_mandel(values: ArrayLike, variances: ArrayLike) -> float:

@@ -96,6 +96,17 @@ METHODS: dict[str, str] = {
     "cohen_kappa_linear": "Weighted kappa, linear weights: Cohen (1968), Psychol. Bull. 70:213-220",
     "cohen_kappa_quadratic": "Weighted kappa, quadratic weights: Cohen (1968), Psychol. Bull. 70:213-220",
     "percent_agreement": "Share of equal pairs of ratings; bootstrap over units or items",
+    # raters
+    "additive_raters": (
+        "Additive model object + rater by least squares: Searle (1971), Linear Models, ch. 7; many-facet "
+        "measurement: Linacre (1989); connected designs: Weeks & Williams (1964), Technometrics 6:319-324"
+    ),
+    "mixed_raters": (
+        "Additive model with random objects and raters: REML, Patterson & Thompson (1971), Biometrika "
+        "58:545-554; predictions, Henderson (1975), Biometrics 31:423-447; spread of raters averaged "
+        "over its "
+        "likelihood, Gelman (2006), Bayesian Anal. 1:515-534"
+    ),
     # judges
     "clustered_share": "Ratio of sums clustered by item: Cochran (1977), Sampling Techniques, ch. 6",
     "rogan_gladen": (
@@ -116,6 +127,11 @@ METHODS: dict[str, str] = {
         "Delete-a-group jackknife over items with Satterthwaite's chi-squared interval: Shao & Wu (1989), "
         "Ann. Stat. 17:1176-1197; Satterthwaite (1946), Biometrics Bull. 2:110-114"
     ),
+    "decision_study": (
+        "Generalizability coefficients and decision study: Brennan (2001), Generalizability Theory, ch. "
+        "4 and "
+        "5; a t quantile per source after Cochran & Cox (1957), Experimental Designs, sec. 4.14"
+    ),
     # laboratories
     "item_paired_laboratories": (
         "Laboratory effects from differences within shared items, least squares, errors clustered by "
@@ -133,6 +149,11 @@ METHODS: dict[str, str] = {
     ),
     "prediction": (
         "Prediction interval: Higgins, Thompson & Spiegelhalter (2009), J. R. Stat. Soc. A 172:137-159"
+    ),
+    "setting_regression": (
+        "Random-effects meta-regression of laboratory effects on a setting: Thompson & Higgins (2002), Stat. "
+        "Med. 21:1559-1573; errors: Knapp & Hartung (2003), Stat. Med. 22:2693-2710; permutation: Higgins & "
+        "Thompson (2004), Stat. Med. 23:1663-1682"
     ),
     "precision": "Repeatability and reproducibility: ISO 5725-2:1994, 7.4.5",
     "mandel_h": "Mandel's h: ISO 5725-2:1994, 7.3.1, tables 6 and 7",

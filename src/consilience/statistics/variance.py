@@ -42,6 +42,8 @@ from consilience.statistics.intervals import t_quantile
 MIN_LEVELS = 4
 """Fewer laboratories (or languages, or raters) than this do not estimate their component with useful
 precision."""
+CLEAR = 8.0
+"""Standard errors above 0 from which a component's interval is the chi-squared one alone."""
 ATTEMPT = "attempt"
 
 
@@ -87,7 +89,8 @@ def _jackknife_interval(
     """Interval of a component from delete-a-group jackknife values (Shao & Wu 1989), and its df.
 
     The jackknife variance gives Satterthwaite's degrees of freedom 2 value^2 / variance of a chi-squared
-    interval; near 0 it is value ± t standard errors.
+    interval; near 0 it is value ± t standard errors. From 2 to 4 standard errors it is the wider of both,
+    since a difference of mean squares close to 0 is not chi-squared; up to `CLEAR` it passes over to the one.
     """
     g = left_out.size
     if g < 3:
@@ -95,11 +98,15 @@ def _jackknife_interval(
     error = float(np.sqrt((g - 1.0) / g * np.sum((left_out - left_out.mean()) ** 2)))
     if not error > 0.0:
         return None, None
-    if value > 2.0 * error:
-        df = 2.0 * (value / error) ** 2
-        return _chi_squared(df * value, df, level), df
     half = float(t_quantile(level, g - 1.0)) * error
-    return (max(value - half, 0.0), max(value + half, 0.0)), None
+    low, high = max(value - half, 0.0), max(value + half, 0.0)
+    if value <= 2.0 * error:
+        return (low, high), None
+    df = 2.0 * (value / error) ** 2
+    bounds = _chi_squared(df * value, df, level)
+    near = min(max((CLEAR - value / error) / 4.0, 0.0), 1.0)
+    wide = min(bounds[0], low), max(bounds[1], high)
+    return (near * wide[0] + (1.0 - near) * bounds[0], near * wide[1] + (1.0 - near) * bounds[1]), df
 
 
 def _chi_squared(scaled: float, df: float, level: float) -> tuple[float, float]:

@@ -100,6 +100,11 @@ def write_settings(file: Path, party: Party) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     new.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _from_text(name: str, text: str) -> Any:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from consilience.cli.output import harmless
+from consilience.cli.output import counted, harmless
 from consilience.evaluation.joint_result import Contrast, Estimate, JointResult
 from consilience.reporting.messages import sentence
 
@@ -41,10 +41,10 @@ def print_result(result: JointResult, console: Console | None = None) -> None:
     counts = result.counts
     console.print(
         _said(
-            f"{len(result.laboratories)} laboratories, {len(result.models)} models, "
-            f"{len(result.languages)} languages, "
-            f"{counts.items} items, {counts.generations} generations, {counts.scored} of {counts.rows} "
-            "ratings scored."
+            f"{counted(len(result.laboratories), 'laboratory')}, {counted(len(result.models), 'model')}, "
+            f"{counted(len(result.languages), 'language')}, {counted(counts.items, 'item')}, "
+            f"{counted(counts.generations, 'generation')}, {counts.scored} of "
+            f"{counted(counts.rows, 'rating')} scored."
         )
     )
     _print_cells(result, console)

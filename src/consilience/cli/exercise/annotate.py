@@ -29,7 +29,7 @@ def command() -> None:
     """Give humans a blind sheet to rate, and take it back."""
 
 
-@command.command()
+@command.command(short_help="Write a blind sheet of the human sample.")
 @folders_argument
 @click.option("--rater", "rater_name", required=True, help="A human rater of the protocol.")
 @click.option(
@@ -160,7 +160,7 @@ def _show_import(judged: Judged) -> None:
             say(f"and {len(judged.findings) - MAX_SHOWN_FINDINGS} more; --json lists them all")
 
 
-@command.command()
+@command.command(short_help="Say how much of the sample is rated.")
 @folders_argument
 @json_option
 def status(folders: tuple[Path, ...], as_json: bool) -> None:

@@ -197,9 +197,15 @@ def _system_prompt(path: Path | None) -> str | None:
         with path.open("rb") as file:
             content = file.read(LARGEST_PROMPT_BYTES + 1)
     except OSError as error:
-        raise NotFoundError(f"the system prompt cannot be read: {error.strerror}", where=where) from error
+        raise NotFoundError(
+            f"the system prompt cannot be read: {error.strerror}", where=where, next_step="Check the path."
+        ) from error
     if len(content) > LARGEST_PROMPT_BYTES:
-        raise LimitError(f"a system prompt has at most {LARGEST_PROMPT_BYTES} bytes", where=where)
+        raise LimitError(
+            f"a system prompt has at most {LARGEST_PROMPT_BYTES:,} bytes",
+            where=where,
+            next_step="Shorten it.",
+        )
     try:
         return content.decode("utf-8").strip()
     except UnicodeDecodeError as error:
@@ -230,7 +236,9 @@ def _folder(plan: RunPlan, node: Path | None, out: Path | None) -> Path:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            f"this folder cannot be made: {error.strerror}", where=Where(file=str(out))
+            f"this folder cannot be made: {error.strerror}",
+            where=Where(file=str(out)),
+            next_step="Choose another place with --out or --node.",
         ) from error
     return out
 
@@ -283,7 +291,8 @@ def _dry_run(order: RunOrder, *, as_json: bool) -> None:
     if as_json:
         show_json(document)
         return
-    for name, value in document.items():
+    shown = document | {"system_prompt_digest": document["system_prompt_digest"] or "none: no system prompt"}
+    for name, value in shown.items():
         click.echo(f"{name.replace('_', ' '):24}{_word(value)}")
     say("Nothing was asked. Leave --dry-run away to ask.")
 
