@@ -74,7 +74,7 @@ def test_weights_that_cannot_be_loaded_are_an_error_with_the_log(tmp_path: Path)
 def test_the_server_gets_no_keys_and_does_not_spin_for_long() -> None:
     given = {"PATH": "/bin", "CONSILIENCE_API_KEY": "sk-1", "OPENAI_API_KEY": "sk-2", "LC_ALL": "C"}
     assert server_environment(given) == {"PATH": "/bin", "LC_ALL": "C", "GOMP_SPINCOUNT": "3000"}
-    assert server_environment({"OMP_WAIT_POLICY": "active"}) == {"OMP_WAIT_POLICY": "active"}
+    assert server_environment({"GOMP_SPINCOUNT": "infinity"}) == {"GOMP_SPINCOUNT": "infinity"}
 
 
 def ask(url: str, name: str, tokens: int = 8) -> ChatReply:
