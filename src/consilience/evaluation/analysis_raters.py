@@ -8,7 +8,7 @@ marked wherever they enter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -24,7 +24,7 @@ from consilience.evaluation.analysis_setting import (
     to_interval,
 )
 from consilience.evaluation.joint_result import Agreement, Estimate, JudgeAgainstHuman
-from consilience.evaluation.merge_tables import ScoreTables, UnitTable
+from consilience.evaluation.merge_tables import ScoreTables
 from consilience.evaluation.message_codes import say
 from consilience.evaluation.protocol import RaterKind
 from consilience.statistics.agreement import MAX_CATEGORIES, AgreementEstimate, krippendorff_alpha
@@ -233,11 +233,3 @@ def _accuracy(
         to_estimate(agreement, "generalized"),
         to_estimate(bias.difference, "generalized"),
     )
-
-
-def human_languages(units: UnitTable, setting: Setting, concepts: Sequence[int]) -> set[int]:
-    """Return the languages in which a human, not simulated, rated what another rater rated, in any of the
-    concepts."""
-    humans = [r for r, one in enumerate(setting.raters) if one.kind is RaterKind.HUMAN and not one.simulated]
-    rows = np.isin(units.concept, concepts) & np.isfinite(units.scores[humans]).any(axis=0)
-    return set(np.unique(units.language[rows]).tolist())

@@ -12,16 +12,12 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from consilience.errors import InputError, LimitError, Where
 from consilience.evaluation.annotation import MAX_ROWS, Sheet, allowed_scores, protected
 from consilience.evaluation.journal import write_atomically
-
-if TYPE_CHECKING:
-    pass
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_READ_COLUMNS = 32

@@ -124,10 +124,6 @@ def _language_groups(context: Context) -> list[str | None]:
     return [None, *languages] if len(languages) > 1 else [*languages]
 
 
-def _only_language(context: Context) -> tuple[str, ...]:
-    return context.result.languages if len(context.result.languages) == 1 else ()
-
-
 def _laboratory_rows(context: Context) -> list[str | None]:
     laboratories = list(context.result.laboratories)
     return [None, *laboratories] if len(laboratories) > 1 else [None]
