@@ -10,13 +10,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 STAMP := $(VENV)/.setup-stamp
+EXTRAS_STAMP := $(VENV)/.extras-stamp
 BENCH_STAMP := $(BENCH)/.setup-stamp
 LOCALE := src/consilience/reporting/locale
 JOINT_SCHEMA := src/consilience/evaluation/schemas/joint-result.json
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS ?=
 
-.PHONY: help setup demo test check bench validate lint types layers docs reference messages schemas lock clean \
+.PHONY: help setup extras demo test check bench validate lint types layers docs reference messages schemas lock clean \
 	bench-setup bench-run bench-analysis bench-startup bench-install
 
 help: ## say what each word does
@@ -34,6 +35,12 @@ $(STAMP): requirements/all.txt requirements/weights.txt requirements/uv.txt pypr
 	@touch $@
 
 setup: $(STAMP) ## make the virtual environment .venv with everything that demo, test and check need
+
+$(EXTRAS_STAMP): $(STAMP) requirements/extras.txt
+	@VIRTUAL_ENV="$(CURDIR)/$(VENV)" $(BIN)/uv pip install -q --no-deps --require-hashes -r requirements/extras.txt
+	@touch $@
+
+extras: $(EXTRAS_STAMP) ## add the optional parts (bayes, ray) and the libraries that the statistics are held against
 
 demo: $(STAMP) ## three laboratories test a real model and get one joint report
 	@$(BIN)/consilience demo
@@ -96,7 +103,7 @@ bench-install: $(STAMP) ## the core's installed size: MB
 	@$(BIN)/python benchmarks/install.py
 
 lock: $(STAMP) ## renew requirements/ (hash-locked, free of addresses)
-	@for set in core all bench weights uv; do bash requirements/compile.sh $$set; done
+	@for set in core all extras bench weights uv; do bash requirements/compile.sh $$set; done
 
 clean: ## remove what was built
 	@rm -rf $(VENV) $(BENCH) site build dist

@@ -15,39 +15,27 @@ from typing import Any, Literal
 
 import msgspec
 
-Value = str | int | float | bool | None
-Axis = Literal["language", "model", "laboratory", "rater"]
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A sentence as a code with its parameters, so that it can be said in any language."""
-
-    code: str
-    params: dict[str, Value | list[Value]] = {}
-
-
-class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """An interval at `level` with the name of its method (a key of `methods`)."""
-
-    low: float
-    high: float
-    level: float
-    method: str
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """A number with what it rests on."""
-
-    value: float | None
-    interval: Interval | None
-    n_items: int
-    """Items (independent units) that entered."""
-    n_scores: int
-    """Scored attempts that entered."""
-    estimand: Literal["benchmark", "generalized"]
-    standard_error: float | None = None
-    reason: Message | None = None
-    """Why value or interval is missing."""
+from consilience.evaluation.result_laboratories import Attribution as Attribution
+from consilience.evaluation.result_laboratories import BetweenLaboratories as BetweenLaboratories
+from consilience.evaluation.result_laboratories import LaboratoryScore as LaboratoryScore
+from consilience.evaluation.result_laboratories import OutlierTest as OutlierTest
+from consilience.evaluation.result_laboratories import RandomEffects as RandomEffects
+from consilience.evaluation.result_laboratories import TieGroups as TieGroups
+from consilience.evaluation.result_raters import Agreement as Agreement
+from consilience.evaluation.result_raters import CorrectedDifference as CorrectedDifference
+from consilience.evaluation.result_raters import Correction as Correction
+from consilience.evaluation.result_raters import JudgeAgainstHuman as JudgeAgainstHuman
+from consilience.evaluation.result_raters import RaterSeverity as RaterSeverity
+from consilience.evaluation.result_raters import SeverityTable as SeverityTable
+from consilience.evaluation.result_values import Axis as Axis
+from consilience.evaluation.result_values import Estimate as Estimate
+from consilience.evaluation.result_values import Interval as Interval
+from consilience.evaluation.result_values import Message as Message
+from consilience.evaluation.result_values import Value as Value
+from consilience.evaluation.result_variance import Component as Component
+from consilience.evaluation.result_variance import DecisionStudy as DecisionStudy
+from consilience.evaluation.result_variance import MoreOfOne as MoreOfOne
+from consilience.evaluation.result_variance import VarianceTable as VarianceTable
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,115 +80,6 @@ class Contrast(msgspec.Struct, frozen=True, kw_only=True):
     significant: bool | None
     """After correction over the family; None where there is no p value."""
     family: str
-
-
-class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """How far two raters, or all, agree on the generations that both rated."""
-
-    raters: tuple[str, ...]
-    concept: str
-    language: str | None
-    statistic: str
-    """Key of `methods`, such as `krippendorff_alpha_nominal`."""
-    value: float | None
-    interval: Interval | None
-    percent_agreement: float | None
-    n_shared: int
-    simulated: bool
-    reason: Message | None = None
-
-
-class JudgeAgainstHuman(msgspec.Struct, frozen=True, kw_only=True):
-    """A judge or program held against the human sample, in one language (None: all) and concept."""
-
-    rater: str
-    human: str
-    concept: str
-    language: str | None
-    laboratory: str | None
-    agreement: Estimate
-    sensitivity: Estimate
-    """Share of the humans' positives that the rater also calls positive."""
-    specificity: Estimate
-    bias: Estimate
-    """Mean of rater minus human."""
-    n_shared: int
-    simulated: bool
-
-
-class Component(msgspec.Struct, frozen=True, kw_only=True):
-    """One variance component. `variance` may be negative before it is set to 0 in `share`; both are shown."""
-
-    source: str
-    """item, laboratory, language, attempt (residual), their interactions: `item:language` …"""
-    variance: float | None
-    share: float | None
-    share_interval: Interval | None
-    levels: int
-    reason: Message | None = None
-
-
-class VarianceTable(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the spread of single scores comes from, for one model, concept and rater."""
-
-    model: str
-    concept: str
-    rater: str
-    components: tuple[Component, ...]
-    method: str
-    n_scores: int
-    reason: Message | None = None
-
-
-class LaboratoryScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One laboratory beside the others."""
-
-    laboratory: str
-    mean: Estimate
-    h: float | None
-    """Mandel's h (ISO 5725-2)."""
-    k: float | None
-    z: float | None
-    """Distance from the robust mean of the laboratories in units of `z_basis`."""
-    z_basis: str | None
-    """`protocol`: half the planned margin; `robust`: the robust spread of the laboratories."""
-    flagged: bool
-    reason: Message | None = None
-    deviation: Estimate | None = None
-    """Distance from the mean of the laboratories on the items that they share."""
-    differs_from: int | None = None
-    """From how many of the others it differs (paired by item, Holm over all pairs)."""
-
-
-class BetweenLaboratories(msgspec.Struct, frozen=True, kw_only=True):
-    """Repeatability and reproducibility for one model, concept, rater (language None: averaged over
-    languages)."""
-
-    model: str
-    concept: str
-    rater: str
-    language: str | None
-    laboratories: tuple[LaboratoryScore, ...]
-    repeatability_sd: float | None
-    between_sd: float | None
-    between_sd_interval: Interval | None
-    between_variance_raw: float | None
-    """Before a negative estimate is set to 0."""
-    reproducibility_sd: float | None
-    leave_one_out: dict[str, float | None]
-    """Laboratory left out → between_sd of the others."""
-    p_homogeneous: float | None
-    """Test of "all laboratories have the same mean"."""
-    reason: Message | None = None
-    n_items: int = 0
-    """Items that at least two laboratories share."""
-    item_laboratory_variance_raw: float | None = None
-    """Of the interaction of item and laboratory, before a negative estimate is set to 0."""
-    h_critical: float | None = None
-    """Critical value of h at 1 %, as for k."""
-    k_critical: float | None = None
-    repeatability_basis: str | None = None
-    """`attempts`, or `items` where nothing was repeated: the repeatability then holds the interaction too."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -322,6 +201,20 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     sampling: dict[str, Any]
 
 
+class RangeOfUse(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a method that this document uses keeps what it says (found by simulation), and how many of its
+    estimates here rest on less."""
+
+    method: str
+    n_holds: int
+    """From so many units on it holds."""
+    narrow: bool
+    """Below that its intervals may be too narrow; otherwise they are too wide."""
+    text: str
+    n_estimates: int
+    n_outside: int
+
+
 class MinimumDifference(msgspec.Struct, frozen=True, kw_only=True):
     """The smallest difference that these data could have shown along one axis."""
 
@@ -364,6 +257,13 @@ class JointResult(msgspec.Struct, frozen=True, kw_only=True):
     """Method key → reference (paper and equation, or standard and clause)."""
     notes: tuple[Message, ...]
     """What a reader must know: simulated ratings, missing manifests, languages without a human sample …"""
+    corrections: tuple[Correction, ...] = ()
+    corrected_differences: tuple[CorrectedDifference, ...] = ()
+    severity: tuple[SeverityTable, ...] = ()
+    decisions: tuple[DecisionStudy, ...] = ()
+    ties: tuple[TieGroups, ...] = ()
+    attributions: tuple[Attribution, ...] = ()
+    ranges: tuple[RangeOfUse, ...] = ()
 
 
 def schema() -> dict[str, Any]:
