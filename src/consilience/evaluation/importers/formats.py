@@ -1,0 +1,17 @@
+"""The formats that can be read, in the order in which a file is shown to them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+from consilience.evaluation.importers.source import Reader
+
+READERS: dict[str, tuple[str, str]] = {}
+"""Format → module and class; a module is imported when a file is first looked at."""
+
+
+def readers() -> Iterator[Reader]:
+    """Yield one reader of each format."""
+    for module, name in READERS.values():
+        yield getattr(importlib.import_module(f"consilience.evaluation.importers.{module}"), name)()

@@ -1,0 +1,223 @@
+"""What readers write into: rows of scores in bounded memory, runs, findings, summaries.
+
+Responsible for collecting what readers find and for writing `scores.parquet` and `items.parquet`. Invariants:
+- at most FLUSH_ROWS rows are held as Python objects, the rest is in a scratch database;
+- one laboratory, model, language, concept, item, attempt and rater has one row: of equal rows one stays, of
+  rows that contradict each other the first stays, and a finding counts the others;
+- a prompt that stands under several ids of one run is one item with a finding, never two;
+- what is written does not depend on the order in which files were named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consilience.errors import LimitError
+from consilience.evaluation.importers.imported import Finding, ImportedRun, Metric, Severity, Summary
+from consilience.evaluation.importers.prompt import prompt_digest
+from consilience.evaluation.scores import Cause, Status
+
+if TYPE_CHECKING:
+    import duckdb
+
+FLUSH_ROWS = 50_000
+"""Rows held in memory before they go to the scratch database."""
+MAX_RUNS = 10_000
+"""Runs (task × model) of one import."""
+MAX_FINDINGS = 1_000
+"""Different findings of one import; further ones are counted."""
+MAX_NAME = 200
+"""Characters of a name in the scores table."""
+MAX_PROMPT = 65_536
+"""Characters of a prompt that are kept for matching; the digest is of all of it."""
+
+COLUMNS = (
+    "run INTEGER, source_item VARCHAR, item_digest VARCHAR, attempt INTEGER, rater VARCHAR, score DOUBLE, "
+    "status VARCHAR, cause VARCHAR, language VARCHAR, concept VARCHAR, generation VARCHAR, number BIGINT"
+)
+
+
+class Sink:
+    """Takes what readers find; `write_import` makes files of it."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Open the sink.
+
+        Args:
+            scratch: An empty folder; what does not fit in memory goes there.
+        """
+        import duckdb
+
+        self._database: duckdb.DuckDBPyConnection = duckdb.connect(
+            str(scratch / "import.duckdb"),
+            config={
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "memory_limit": "128MB",
+                "threads": "1",
+                "temp_directory": str(scratch / "spill"),
+            },
+        )
+        self._database.execute(f"CREATE TABLE row ({COLUMNS})")
+        self._database.execute("CREATE TABLE prompt (item_digest VARCHAR, text VARCHAR)")
+        self.runs: list[ImportedRun] = []
+        self.metrics: list[dict[str, Metric]] = []
+        self.summaries: list[Summary] = []
+        self._findings: dict[tuple[str, str, str], Finding] = {}
+        self._rows: list[tuple[Any, ...]] = []
+        self._prompts: dict[str, str] = {}
+        self._kept_prompts: set[bytes] = set()
+        self.n_rows = 0
+        self.dropped_findings = 0
+
+    @property
+    def database(self) -> duckdb.DuckDBPyConnection:
+        """The scratch database with the tables `row` and `prompt`, all rows in it."""
+        self._flush()
+        return self._database
+
+    def add_run(self, run: ImportedRun) -> int:
+        """Begin a run and return its number.
+
+        Raises:
+            LimitError: More than MAX_RUNS.
+        """
+        if len(self.runs) >= MAX_RUNS:
+            raise LimitError(f"more than {MAX_RUNS:,} runs", next_step="Import fewer files at once.")
+        self.runs.append(run)
+        self.metrics.append({metric.rater: metric for metric in run.metrics})
+        return len(self.runs) - 1
+
+    def change_run(self, run: int, **fields: Any) -> None:
+        """Tell what only became known while reading, such as `state` or `language`."""
+        self.runs[run] = msgspec.structs.replace(self.runs[run], **fields)
+
+    def add_metric(self, run: int, metric: Metric) -> None:
+        """Tell what the scores of one rater mean; told again, the later counts."""
+        self.metrics[run][metric.rater] = metric
+
+    def add_prompt(self, text: str) -> str:
+        """Keep the text of a prompt for matching and return its digest."""
+        digest = prompt_digest(text)
+        key = bytes.fromhex(digest[7:39])
+        if key not in self._kept_prompts:
+            self._kept_prompts.add(key)
+            self._prompts[digest] = text[:MAX_PROMPT]
+        return digest
+
+    def add_score(
+        self, run: int, item: str, *, rater: str, score: float | None, status: Status = Status.SCORED,
+        cause: Cause | None = None, attempt: int = 1, item_digest: str | None = None,
+        language: str | None = None, concept: str | None = None, generation: str | None = None,
+    ) -> None:  # fmt: skip
+        """Add one rating.
+
+        Args:
+            run: Number of the run.
+            item: The item as the source names it.
+            rater: A rater that has a metric.
+            score: Its number, None where there is none; never NaN or infinite.
+            status: `scored` exactly with a score.
+            cause: Why there is no score.
+            attempt: From 1.
+            item_digest: From `add_prompt`; None where the source does not have the prompt.
+            language: Of this item, where the source tells; None: the run's.
+            concept: Of this item; None: the run's.
+            generation: Name of the answer in the source.
+        """
+        self._rows.append(
+            (
+                run, item, item_digest, attempt, rater, score, status.value,
+                None if cause is None else cause.value, language, concept, generation, self.n_rows,
+            )
+        )  # fmt: skip
+        self.n_rows += 1
+        if len(self._rows) >= FLUSH_ROWS:
+            self._flush()
+
+    def add_finding(
+        self, severity: Severity, code: str, text: str, *, file: str, line: int | None = None,
+        offset: int | None = None, next_step: str | None = None,
+    ) -> None:  # fmt: skip
+        """Add a finding; the same code and text in the same file count as one with its first place."""
+        key = (file, code, text)
+        known = self._findings.get(key)
+        if known is not None:
+            self._findings[key] = msgspec.structs.replace(known, count=known.count + 1)
+        elif len(self._findings) >= MAX_FINDINGS:
+            self.dropped_findings += 1
+        else:
+            self._findings[key] = Finding(
+                severity=severity, code=code, text=text, file=file, line=line, offset=offset,
+                next_step=next_step,
+            )  # fmt: skip
+
+    def add_summary(self, run: int, rater: str, statistic: str, told: float | None, reason: str = "") -> None:
+        """Add a number that the source tells of its items; it is compared with the items when all are read.
+
+        Args:
+            run: Number of the run.
+            rater: Whose scores.
+            statistic: `mean`, `n` (scored rows) or `items`; others are kept with a reason.
+            told: As the source has it.
+            reason: Why it cannot be compared, if so.
+        """
+        self.summaries.append(
+            Summary(
+                run=run,
+                rater=rater,
+                statistic=statistic,
+                told=told,
+                computed=None,
+                agrees=None,
+                reason=reason,
+            )
+        )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return the findings, those that are errors first, by file and place."""
+        order = {"error": 0, "warning": 1, "note": 2}
+        return tuple(
+            sorted(
+                self._findings.values(),
+                key=lambda f: (order[f.severity], f.file, f.line or 0, f.offset or 0, f.code, f.text),
+            )
+        )
+
+    def _flush(self) -> None:
+        import numpy as np
+
+        if self._rows:
+            names = [part.split()[0] for part in COLUMNS.split(", ")]
+            columns = {
+                name: _array(values, name, np)
+                for name, values in zip(names, zip(*self._rows, strict=True), strict=True)
+            }
+            self._database.register("incoming", columns)
+            self._database.execute(f"INSERT INTO row SELECT {', '.join(names)} FROM incoming")  # noqa: S608
+            self._database.unregister("incoming")
+            self._rows.clear()
+        if self._prompts:
+            texts = {
+                "item_digest": np.array(list(self._prompts), dtype=object),
+                "text": np.array(list(self._prompts.values()), dtype=object),
+            }
+            self._database.register("incoming", texts)
+            self._database.execute("INSERT INTO prompt SELECT item_digest, text FROM incoming")
+            self._database.unregister("incoming")
+            self._prompts.clear()
+
+    def close(self) -> None:
+        """Close the scratch database."""
+        self._database.close()
+
+
+def _array(values: Any, name: str, np: Any) -> Any:
+    if name in {"run", "attempt", "number"}:
+        return np.array(values, dtype=np.int64)
+    if name == "score":
+        return np.ma.masked_invalid(np.array([np.nan if v is None else v for v in values], dtype=np.float64))
+    return np.array(values, dtype=object)
