@@ -82,7 +82,7 @@ def records_of_run(
             origin,
             subject=subject.id,
             concept=concepts[cell.concept].id,
-            value=_value(_verdict_estimate(result, cell)),
+            value=value_of(_verdict_estimate(result, cell)),
             basis=Basis.TESTED if kinds.get(cell.rater) == RaterKind.PROGRAM else Basis.JUDGED,
             published_by=origin.created_by,
             measured_by=measured_by,
@@ -112,7 +112,8 @@ def _verdict_estimate(result: JointResult, cell: Cell) -> Estimate:
     return cell.benchmark if result.exercise.verdict_estimand == "benchmark" else cell.generalized
 
 
-def _value(estimate: Estimate) -> Value:
+def value_of(estimate: Estimate) -> Value:
+    """Return an estimate as the value of a claim: a number with interval or reason, or "not assessed"."""
     reason = (
         estimate.reason.code.replace("_", " ") if estimate.reason is not None else "no reason was recorded"
     )

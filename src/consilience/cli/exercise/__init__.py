@@ -8,6 +8,8 @@ import click
 
 VERBS = {
     "run": ("consilience.cli.exercise.run", "Ask a model the items of a protocol and rate its answers."),
+    "import": ("consilience.cli.exercise.importing", "Make scores of what other harnesses wrote."),
+    "match": ("consilience.cli.exercise.matching", "Say which items two imports have in common."),
     "annotate": ("consilience.cli.exercise.annotate", "Give humans a blind sheet to rate, and take it back."),
     "analyse": ("consilience.cli.exercise.analyse", "Merge scores of laboratories into the joint result."),
     "report": ("consilience.cli.exercise.report", "Write the joint report as one HTML file."),

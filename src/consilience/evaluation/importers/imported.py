@@ -142,5 +142,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Column map for tables: our column → theirs, or `=VALUE`."""
     values: dict[str, float] = {}
     """Words → numbers, beside the harness's own."""
+    raters: dict[str, str] = {}
+    """Metrics of the source → raters in the scores table, such as those of a protocol."""
     scorers: tuple[str, ...] = ()
     """Only these metrics; empty: all."""

@@ -20,6 +20,7 @@ from consilience.evaluation.importers.imported import Imported, ImportedFile, Op
 from consilience.evaluation.importers.languages import identify_languages
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Progress, Reader, Source
+from consilience.evaluation.protocol import Protocol
 
 
 def import_paths(
@@ -28,6 +29,7 @@ def import_paths(
     *,
     target: Path | None,
     now: datetime.datetime,
+    protocol: Protocol | None = None,
     progress: Progress | None = None,
 ) -> Imported:
     """Import what the paths stand for.
@@ -37,6 +39,7 @@ def import_paths(
         options: What the user decides.
         target: Folder for the files, made if it is not there; None: a dry run.
         now: For the account's date, UTC.
+        protocol: Only items that it plans are taken, under the names that they have there.
         progress: Told what is being done.
 
     Returns:
@@ -55,8 +58,9 @@ def import_paths(
         try:
             files = _read(paths, options, sink, scratch / "unpacked", tell)
             tell("names of items")
+            sink.rename_raters(options.raters)
             identify_languages(sink, options)
-            writing.settle(sink, options)
+            writing.settle(sink, options, protocol)
             return _written(sink, options, files, target, now)
         finally:
             sink.close()

@@ -10,6 +10,7 @@ Responsible for collecting what readers find and for writing `scores.parquet` an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,22 @@ class Sink:
     def add_metric(self, run: int, metric: Metric) -> None:
         """Tell what the scores of one rater mean; told again, the later counts."""
         self.metrics[run][metric.rater] = metric
+
+    def rename_raters(self, names: Mapping[str, str]) -> None:
+        """Give raters other names, in rows, metrics and summaries; called when all is read.
+
+        Args:
+            names: Name in the source → name in the scores table.
+        """
+        for old, new in names.items():
+            self.database.execute("UPDATE row SET rater = ? WHERE rater = ?", [new, old])
+        for metrics in self.metrics:
+            for old, new in names.items():
+                if old in metrics:
+                    metrics[new] = msgspec.structs.replace(metrics.pop(old), rater=new)
+        self.summaries = [
+            msgspec.structs.replace(told, rater=names.get(told.rater, told.rater)) for told in self.summaries
+        ]
 
     def add_prompt(self, text: str) -> str:
         """Keep the text of a prompt for matching and return its digest."""

@@ -30,9 +30,11 @@ from consilience.evaluation.importers.imported import (
     Options,
     Summary,
 )
+from consilience.evaluation.importers.planned import place_by_plan
 from consilience.evaluation.importers.prompt import DIGITS
 from consilience.evaluation.importers.sink import MAX_NAME, Sink
 from consilience.evaluation.journal import write_atomically
+from consilience.evaluation.protocol import Protocol
 from consilience.evaluation.scores import COLUMN_TYPES
 
 SCORES = "scores.parquet"
@@ -44,41 +46,20 @@ TOLERANCE = 1e-6
 """Relative difference up to which a told mean agrees with that of the items, beside its own rounding."""
 
 
-def settle(sink: Sink, options: Options) -> None:
-    """Make the table `settled` from the rows: names, attempts, one row of each rating; say what met."""
-    database = sink.database
-    _register_runs(sink, options)
-    clean = "regexp_replace({0}, '[\\x00-\\x1f\\x7f]', ' ', 'g')"
-    named = clean.format("r.source_item")
-    short = (
-        f"CASE WHEN length({named}) BETWEEN 1 AND {MAX_NAME} THEN {named} "
-        "ELSE 'i-' || substr(sha256(r.source_item), 1, 32) END"
-    )
-    database.execute(
-        f"""
-        CREATE OR REPLACE TABLE named AS
-        WITH placed AS (
-          SELECT r.*, run.model, run.place, coalesce(r.language, run.language, '{UNDETERMINED}') AS spoken,
-            coalesce(r.concept, run.concept) AS about, {short} AS short_item
-          FROM row AS r JOIN run ON run.number = r.run
-        ), ids AS (
-          SELECT DISTINCT run, spoken, item_digest, short_item FROM placed WHERE item_digest IS NOT NULL
-        ), ranked AS (
-          SELECT *, row_number() OVER (PARTITION BY run, spoken, item_digest ORDER BY short_item) AS twin
-          FROM ids
-        )
-        SELECT p.*, k.twin,
-          CASE WHEN p.item_digest IS NULL THEN p.short_item
-               WHEN k.twin = 1 THEN 'p-' || substr(p.item_digest, 8, {DIGITS})
-               ELSE 'p-' || substr(p.item_digest, 8, {DIGITS}) || '.' || k.twin END AS item
-        FROM placed AS p LEFT JOIN ranked AS k
-          ON k.run = p.run AND k.spoken = p.spoken AND k.item_digest = p.item_digest
-            AND k.short_item = p.short_item
-        """
-    )
+def settle(sink: Sink, options: Options, protocol: Protocol | None = None) -> None:
+    """Make the table `settled` from the rows: names, attempts, one row of each rating; say what met.
+
+    Args:
+        sink: With all rows.
+        options: What the user decided.
+        protocol: Gives items that it plans their names there, see `planned`; None: all rows stay.
+    """
+    _name_rows(sink, options)
+    if protocol is not None:
+        place_by_plan(sink, protocol)
     _say_twins(sink)
     _say_doubled(sink)
-    database.execute(
+    sink.database.execute(
         """
         CREATE OR REPLACE TABLE settled AS
         WITH once AS (
@@ -95,6 +76,37 @@ def settle(sink: Sink, options: Options) -> None:
         )
         SELECT o.* REPLACE (o.attempt + e.before AS attempt)
         FROM once AS o JOIN earlier AS e USING (run, spoken, about, item)
+        """
+    )
+
+
+def _name_rows(sink: Sink, options: Options) -> None:
+    _register_runs(sink, options)
+    named = "regexp_replace(r.source_item, '[\\x00-\\x1f\\x7f]', ' ', 'g')"
+    short = (
+        f"CASE WHEN length({named}) BETWEEN 1 AND {MAX_NAME} THEN {named} "
+        "ELSE 'i-' || substr(sha256(r.source_item), 1, 32) END"
+    )
+    sink.database.execute(
+        f"""
+        CREATE OR REPLACE TABLE named AS
+        WITH placed AS (
+          SELECT r.*, run.model, run.place, coalesce(r.language, run.language, '{UNDETERMINED}') AS spoken,
+            coalesce(r.concept, run.concept) AS about, {short} AS short_item
+          FROM row AS r JOIN run ON run.number = r.run
+        ), ids AS (
+          SELECT DISTINCT run, spoken, item_digest, short_item FROM placed WHERE item_digest IS NOT NULL
+        ), ranked AS (
+          SELECT *, row_number() OVER (PARTITION BY run, spoken, item_digest ORDER BY short_item) AS twin
+          FROM ids
+        )
+        SELECT p.*, k.twin, NULL::VARCHAR AS split, NULL::VARCHAR AS plan, p.item_digest AS asked,
+          CASE WHEN p.item_digest IS NULL THEN p.short_item
+               WHEN k.twin = 1 THEN 'p-' || substr(p.item_digest, 8, {DIGITS})
+               ELSE 'p-' || substr(p.item_digest, 8, {DIGITS}) || '.' || k.twin END AS item
+        FROM placed AS p LEFT JOIN ranked AS k
+          ON k.run = p.run AND k.spoken = p.spoken AND k.item_digest = p.item_digest
+            AND k.short_item = p.short_item
         """
     )
 
@@ -218,8 +230,8 @@ def write_scores(sink: Sink, options: Options, target: Path) -> None:
         "exercise": "$exercise", "laboratory": "$laboratory", "model": "s.model", "language": "s.spoken",
         "concept": "s.about", "item": "s.item", "attempt": "s.attempt", "rater": "s.rater",
         "rater_kind": "r.kind", "score": "s.score", "status": "s.status", "cause": "s.cause",
-        "protocol_digest": "NULL", "item_digest": "s.item_digest", "generation": "s.generation",
-        "split": "NULL", "simulated": "false", "run": "NULL",
+        "protocol_digest": "s.plan", "item_digest": "s.asked", "generation": "s.generation",
+        "split": "s.split", "simulated": "false", "run": "NULL",
     }  # fmt: skip
     typed = ", ".join(f"CAST({values[name]} AS {kind}) AS {name}" for name, kind in COLUMN_TYPES.items())
     query = (
