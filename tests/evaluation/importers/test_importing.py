@@ -2,47 +2,20 @@ import io
 import json
 import tarfile
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from tests.evaluation.importers.imports import NOW, OPTIONS, a_run, a_sink, scores_of
+from tests.evaluation.importers.toy import LOG, TOY, Toy
 
 from consilience.errors import InputError, LimitError, NotFoundError
 from consilience.evaluation.importers import finding, formats, importing, writing
-from consilience.evaluation.importers.imported import Options
 from consilience.evaluation.importers.sink import Sink
-from consilience.evaluation.importers.source import Source
-
-TOY = b"toy-log\n"
-
-
-class Toy:
-    """A format of one line per item: `prompt<TAB>score`."""
-
-    name = "toy"
-
-    def recognise(self, source: Source, head: bytes) -> bool:
-        return head.startswith(TOY)
-
-    def read(self, sources: Sequence[Source], sink: Sink, options: Options) -> None:
-        for source in sources:
-            run = sink.add_run(a_run(file=source.name))
-            with source.open() as stream:
-                text = stream.read()[len(TOY) :].decode()
-            for line in text.splitlines():
-                prompt, _, score = line.partition("\t")
-                sink.add_score(
-                    run, prompt, rater="acc", score=float(score), item_digest=sink.add_prompt(prompt)
-                )
 
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importing, "readers", lambda: iter([Toy()]))
-
-
-LOG = TOY + b"How much is two and two, if you count well?\t1\nWhich is the capital town of France?\t0\n"
 
 
 def test_a_file_becomes_a_folder_that_an_analysis_takes(tmp_path: Path) -> None:

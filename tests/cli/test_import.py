@@ -1,0 +1,143 @@
+"""`consilience exercise import` and `match`: what is printed, written, kept, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.evaluation.importers.toy import LOG, TOY, Toy
+
+from consilience.cli import main
+from consilience.evaluation.importers import importing
+from consilience.node import Node
+from consilience.records.claim import Claim
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(importing, "readers", lambda: iter([Toy()]))
+    monkeypatch.chdir(tmp_path)
+
+
+def call(*words: object) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["exercise", *(str(word) for word in words)])
+    return int(stop.value.code or 0)
+
+
+def a_log(folder: Path, name: str = "log.toy", content: bytes = LOG) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def test_it_prints_what_it_found_and_where_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "North", "--language", "en", "--out", tmp_path / "out") == 0
+    told = capsys.readouterr()
+    for words in ("1 run in 1 file", "2 ratings of 2 items, 2 scored", "model-a", "en (declared)", "acc"):
+        assert words in told.out
+    assert "Next: consilience exercise analyse" in told.err
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "scores.parquet", "items.parquet", "import.json",
+    }  # fmt: skip
+
+
+def test_what_is_imported_can_be_analysed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path / "logs", content=LOG + b"A third question of this test\t1\n")
+    call("import", log, "--laboratory", "North", "--language", "en", "--out", tmp_path / "a")
+    call("import", log, "--laboratory", "South", "--language", "en", "--out", tmp_path / "b")
+    capsys.readouterr()
+    assert call("analyse", tmp_path / "a", tmp_path / "b", "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["laboratories"] == ["North", "South"]
+    assert document["between"][0]["n_items"] == 3
+
+
+def test_a_node_keeps_originals_and_claims_and_a_second_import_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = a_log(tmp_path / "logs")
+    words = (
+        "import",
+        log,
+        "--laboratory",
+        "North",
+        "--language",
+        "en",
+        "--node",
+        tmp_path / "node",
+        "--json",
+    )
+    assert call(*words) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["claims"] == 1
+    with Node.open(tmp_path / "node") as node:
+        before = node.records.count()
+        (claim,) = [entry.record for entry in node.records.iterate("claim")]
+        assert isinstance(claim, Claim)
+        assert claim.measured_by == node.party.id
+        assert claim.conditions is not None
+        assert (claim.conditions.harness, claim.conditions.language) == ("toy", "en")
+        kept = [node.evidence.read(digest) for digest in claim.evidence]
+        assert LOG in kept
+    assert call(*words) == 0
+    assert json.loads(capsys.readouterr().out) == first
+    with Node.open(tmp_path / "node") as node:
+        assert node.records.count() == before
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "North", "--dry-run") == 0
+    assert "Nothing was written" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def test_a_file_that_cannot_be_read_as_a_whole_is_told_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = a_log(tmp_path / "logs", content=LOG + b"# odd\n")
+    assert call("import", log, "--laboratory", "North", "--out", tmp_path / "out") == 1
+    assert "Error: log.toy, line 2: this line is odd" in capsys.readouterr().out
+    assert (tmp_path / "out" / "scores.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--language", "English"),
+        ("--value", "P"),
+        ("--value", "P=much"),
+        ("--value", "P=nan"),
+        ("--rater", "acc=a", "--rater", "acc=b"),
+    ],
+)
+def test_what_cannot_be_understood_is_a_usage_error(tmp_path: Path, words: tuple[str, ...]) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "North", "--out", tmp_path / "out", *words) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_is_written_among_other_files(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "North", "--out", tmp_path / "logs") == 2
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["log.toy"]
+
+
+def test_match_tells_the_common_items(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    a_log(tmp_path / "logs")
+    a_log(
+        tmp_path / "more", content=TOY + b"which is the CAPITAL town of france?\t1\nSomething else again\t1\n"
+    )
+    for name in ("logs", "more"):
+        call("import", tmp_path / name, "--laboratory", "North", "--out", tmp_path / f"{name}-out")
+    capsys.readouterr()
+    assert call("match", tmp_path / "logs-out", tmp_path / "more-out") == 0
+    assert "In common: 1 item" in capsys.readouterr().out
+    assert call("match", tmp_path / "logs-out", tmp_path / "more-out", "--json") == 0
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    assert (found["common"], found["left"]["only_here"]) == (1, 1)
+    assert call("match", tmp_path / "logs", tmp_path / "more-out") != 0
