@@ -26,8 +26,9 @@ def print_import(imported: Imported) -> None:
     )
     table = Table("task", "model", "harness", "language", "raters", "direction", box=None)
     for run in imported.runs[:MAX_ROWS]:
-        language = run.language or "not known"
-        told = f"{language} ({run.language_basis})" if run.language else language
+        told = ", ".join(run.languages[:6]) or "not known"
+        if run.language is not None:
+            told += f" ({run.language_basis})"
         raters = [metric.rater for metric in run.metrics]
         shown = ", ".join(raters[:4]) + (f" and {len(raters) - 4} more" if len(raters) > 4 else "")
         directions = sorted({metric.direction for metric in run.metrics})

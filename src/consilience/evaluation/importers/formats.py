@@ -7,7 +7,10 @@ from collections.abc import Iterator
 
 from consilience.evaluation.importers.source import Reader
 
-READERS: dict[str, tuple[str, str]] = {}
+READERS: dict[str, tuple[str, str]] = {
+    "lm-eval": ("lm_eval", "LmEval"),
+    "garak": ("garak", "Garak"),
+}
 """Format → module and class; a module is imported when a file is first looked at."""
 
 

@@ -58,6 +58,8 @@ class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
     state: Literal["complete", "interrupted", "unknown"] = "unknown"
     language: str | None = None
     language_basis: Basis = "unknown"
+    languages: tuple[str, ...] = ()
+    """Of its rows: several where the source tells the language of each item."""
     attempts: int | None = None
     """Planned repetitions."""
     items_declared: int | None = None

@@ -292,9 +292,18 @@ def account(
     causes = sink.database.execute(
         "SELECT coalesce(cause, 'unknown'), count(*) FROM settled WHERE score IS NULL GROUP BY 1 ORDER BY 1"
     ).fetchall()
+    languages: dict[int, tuple[str, ...]] = {
+        run: tuple(tags)
+        for run, tags in sink.database.execute(
+            "SELECT run, list_sort(list(DISTINCT spoken)) FROM settled GROUP BY run"
+        ).fetchall()
+    }
     runs = tuple(
-        _told(run, options, tuple(metrics[name] for name in sorted(metrics)))
-        for run, metrics in zip(sink.runs, sink.metrics, strict=True)
+        msgspec.structs.replace(
+            _told(run, options, tuple(metrics[name] for name in sorted(metrics))),
+            languages=languages.get(number, ()),
+        )
+        for number, (run, metrics) in enumerate(zip(sink.runs, sink.metrics, strict=True))
     )
     return Imported(
         exercise=_name(options.exercise),
