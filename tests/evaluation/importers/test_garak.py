@@ -113,8 +113,8 @@ def test_a_told_number_that_the_attempts_do_not_have_is_a_finding(tmp_path: Path
 
 def test_a_hit_log_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run.hitlog.jsonl"
-    path.write_text(json.dumps({"goal": "g", "prompt": "p", "output": "o", "score": 1.0, "run_id": "r",
-                                "attempt_id": "a", "generator": "g", "probe": "p", "detector": "d"}))  # fmt: skip
+    names = ("goal", "prompt", "output", "run_id", "attempt_id", "generator", "probe", "detector")
+    path.write_text(json.dumps(dict.fromkeys(names, "x") | {"score": 1.0}))
     assert Garak().recognise(Source("x", path, 1), path.read_bytes())
     imported, rows = read_with(Garak(), [path], tmp_path)
     assert rows == []

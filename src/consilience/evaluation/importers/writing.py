@@ -292,26 +292,13 @@ def account(
     causes = sink.database.execute(
         "SELECT coalesce(cause, 'unknown'), count(*) FROM settled WHERE score IS NULL GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    languages: dict[int, tuple[str, ...]] = {
-        run: tuple(tags)
-        for run, tags in sink.database.execute(
-            "SELECT run, list_sort(list(DISTINCT spoken)) FROM settled GROUP BY run"
-        ).fetchall()
-    }
-    runs = tuple(
-        msgspec.structs.replace(
-            _told(run, options, tuple(metrics[name] for name in sorted(metrics))),
-            languages=languages.get(number, ()),
-        )
-        for number, (run, metrics) in enumerate(zip(sink.runs, sink.metrics, strict=True))
-    )
     return Imported(
         exercise=_name(options.exercise),
         laboratory=_name(options.laboratory),
         imported_at=now.astimezone(datetime.UTC).isoformat(timespec="seconds"),
         software={"consilience": __version__},
         files=tuple(files),
-        runs=runs,
+        runs=_runs(sink, options),
         findings=sink.findings(),
         summaries=held,
         rows=counts[0],
@@ -319,6 +306,18 @@ def account(
         scored=counts[2],
         unscored=dict(causes),
         scores_sha256="" if scores is None else file_digest(scores),
+    )
+
+
+def _runs(sink: Sink, options: Options) -> tuple[ImportedRun, ...]:
+    spoken = "SELECT run, list_sort(list(DISTINCT spoken)) FROM settled GROUP BY run"
+    languages = {run: tuple(tags) for run, tags in sink.database.execute(spoken).fetchall()}
+    return tuple(
+        msgspec.structs.replace(
+            _told(run, options, tuple(metrics[name] for name in sorted(metrics))),
+            languages=languages.get(number, ()),
+        )
+        for number, (run, metrics) in enumerate(zip(sink.runs, sink.metrics, strict=True))
     )
 
 
