@@ -10,6 +10,8 @@ from consilience.evaluation.importers.source import Reader
 READERS: dict[str, tuple[str, str]] = {
     "lm-eval": ("lm_eval", "LmEval"),
     "garak": ("garak", "Garak"),
+    "promptfoo": ("promptfoo", "Promptfoo"),
+    "moonshot": ("moonshot", "Moonshot"),
 }
 """Format → module and class; a module is imported when a file is first looked at."""
 
