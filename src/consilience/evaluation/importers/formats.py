@@ -12,6 +12,7 @@ READERS: dict[str, tuple[str, str]] = {
     "garak": ("garak", "Garak"),
     "promptfoo": ("promptfoo", "Promptfoo"),
     "moonshot": ("moonshot", "Moonshot"),
+    "helm": ("helm", "Helm"),
 }
 """Format → module and class; a module is imported when a file is first looked at."""
 
