@@ -13,6 +13,7 @@ READERS: dict[str, tuple[str, str]] = {
     "promptfoo": ("promptfoo", "Promptfoo"),
     "moonshot": ("moonshot", "Moonshot"),
     "helm": ("helm", "Helm"),
+    "pyrit": ("pyrit", "Pyrit"),
 }
 """Format → module and class; a module is imported when a file is first looked at."""
 
