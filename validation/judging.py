@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from scipy.special import betaincinv
 
 from consilience.statistics.agreement import AgreementEstimate, krippendorff_alpha
 from consilience.statistics.cells import estimate_generalized
@@ -12,7 +13,9 @@ from consilience.statistics.judges import judge_accuracy, rogan_gladen
 from consilience.statistics.kappa import cohen_kappa, gwet_ac1, percent_agreement
 from consilience.statistics.prediction import ppi_difference, ppi_mean
 from consilience.statistics.severity import rater_severity
-from validation.rates import Array, chances
+from consilience.statistics.strata import fit_strata
+from consilience.statistics.stratified_prediction import average, difference
+from validation.rates import CONSISTENCY, Array, chances
 from validation.study import COVERAGE, TYPE_I, Hits, Row, Study, covers, each, inside, rejects, share
 
 GROUP = "Raters and judges"
@@ -130,6 +133,55 @@ def _difference(labels: int, p: float, n: int) -> Study:
     )
 
 
+def _strata(
+    name: str, labels: int, n: int, *, items: int = 20, attempts: int = 2, rate: float = 0.4,
+    sensitivity: tuple[float, ...] = (SENSITIVITY,), specificity: tuple[float, ...] = (SPECIFICITY,),
+    constant: bool = False,
+) -> Study:  # fmt: skip
+    """Three laboratories × four languages on the same items; humans rate `labels` random answers in each.
+
+    An item is as hard, compared with others, in every language; the languages' rates lie 10 points around
+    `rate`. Sensitivity and specificity go through the languages in turn. `constant`: the judge always says
+    yes.
+    """
+    group = np.arange(12) % 4
+    rates = rate + (np.linspace(-0.1, 0.1, 4) if rate > 0.2 else np.linspace(-0.02, 0.02, 4))
+    strength = 1.0 / CONSISTENCY - 1.0
+
+    def one(rng: np.random.Generator) -> dict[Row, float | None]:
+        hard = rng.random(items)
+        sums = []
+        for language in group.tolist():
+            p = rates[language]
+            chance = betaincinv(p * strength, (1.0 - p) * strength, hard)[:, None]
+            human = (rng.random((items, attempts)) < chance).astype(float)
+            yes = rng.random(human.shape) < sensitivity[language % len(sensitivity)]
+            no = rng.random(human.shape) < specificity[language % len(specificity)]
+            judge = np.ones_like(human) if constant else np.where(human == 1.0, yes, ~no).astype(float)
+            seen = rng.permutation(human.size).reshape(human.shape) < labels
+            sums.append([judge, np.ones_like(judge), seen, judge * seen, human * seen])
+        rows = np.array(sums, dtype=np.float64).sum(axis=3).transpose(1, 0, 2).reshape(5, -1)
+        stratum, item = (x.ravel() for x in np.indices((12, items)))
+        strata = fit_strata(stratum, item, *rows, group=group, binary=True)
+        found = {
+            "all laboratories and languages": (average(strata, group >= 0), rates.mean()),
+            "one language": (average(strata, group == 0), rates[0]),
+            "one laboratory": (average(strata, np.arange(12) < 4), rates.mean()),
+        }
+        pairs = {
+            "difference of languages": (difference(strata, group == 0, group == 3), rates[0] - rates[3]),
+            "difference of laboratories": (
+                difference(strata, np.arange(12) < 4, np.arange(12) >= 8), 0.0
+            ),
+        }  # fmt: skip
+        hits = {what: inside(mean.estimate, truth) for what, (mean, truth) in found.items()}
+        hits |= {what: inside(gap.corrected.estimate, truth) for what, (gap, truth) in pairs.items()}
+        return {("ppi_stratified", what, COVERAGE): hit for what, hit in hits.items()}
+
+    shape = f"3 laboratories × 4 languages × {items} items × {attempts}"
+    return Study(GROUP, f"{name}: {shape}, {labels} rated in each, rate {rate:.0%}", n, each(one))
+
+
 def _severity(
     name: str, objects: int, raters: int, reviews: int, spread: float, n: int, *, binary: bool = False
 ) -> Study:
@@ -178,6 +230,20 @@ def studies() -> list[Study]:
         _correction(300, 2_000, 4, 0.3, 1_500),
         _correction(600, 5_000, 1, 0.005, 1_500),
         *(_difference(labels, 0.3, 1_500) for labels in (100, 400)),
+        _strata("judge errs", 10, 1_500),
+        _strata("judge says yes too often", 10, 1_500, sensitivity=(0.95,), specificity=(0.6,)),
+        _strata(
+            "judge worse in one language",
+            10,
+            1_500,
+            sensitivity=(0.9, 0.9, 0.9, 0.5),
+            specificity=(0.95, 0.95, 0.95, 0.7),
+        ),
+        _strata("judge always says yes", 10, 1_500, constant=True),
+        _strata("judge nearly right", 10, 1_500, sensitivity=(0.98,), specificity=(0.98,)),
+        _strata("judge errs", 10, 1_500, items=100, attempts=1),
+        _strata("judge errs", 60, 1_500, items=100),
+        _strata("judge errs", 60, 1_500, items=200, rate=0.05),
         _severity("judges, complete", 100, 4, 4, 0.5, 600),
         _severity("judges equally severe", 100, 4, 4, 0.0, 1_000),
         _severity("judges, 0/1 scores", 300, 4, 4, 0.5, 600, binary=True),
