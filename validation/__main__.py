@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from consilience.statistics.ranges import RANGES
-from validation import judging, laboratories, pairs, rates
+from validation import clusters, components, judging, laboratories, pairs, rates
 from validation.page import page
 from validation.study import QUICK, Outcome, Study, run
 
@@ -22,7 +22,8 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "validi
 
 def all_studies() -> list[Study]:
     """Return every study, in the order of the page."""
-    return [*rates.studies(), *pairs.studies(), *judging.studies(), *laboratories.studies()]
+    parts = (rates, pairs, judging, clusters, laboratories, components)
+    return [study for part in parts for study in part.studies()]
 
 
 def unexplained(outcomes: list[Outcome]) -> list[Outcome]:

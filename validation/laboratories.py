@@ -7,15 +7,19 @@ import math
 import numpy as np
 
 from consilience.statistics.attribution import attribute
-from consilience.statistics.generalizability import decision_study
+from consilience.statistics.decision_study import decision_study
 from consilience.statistics.interlaboratory import between_laboratories
+from consilience.statistics.intervals import t_quantile
 from consilience.statistics.precision import cochran_test, grubbs_test
+from consilience.statistics.proficiency import ROBUST_MEAN_FACTOR, algorithm_a, consensus_zeta
 from consilience.statistics.random_effects import random_effects
 from consilience.statistics.variance import Component, VarianceComponents, variance_components
 from validation.rates import Array
 from validation.study import COVERAGE, POWER, TYPE_I, Row, Study, covers, each, inside, rejects, share
 
 GROUP = "Laboratories"
+Z_WARNING = 1.96
+"""A zeta score beyond this is one of 5 % under equality (ISO 13528 rounds it to 2)."""
 PLANTED = {
     "item": 1.0, "laboratory": 0.04, "language": 0.09, "item:laboratory": 0.25, "item:language": 0.16,
     "laboratory:language": 0.02, "item:laboratory:language": 0.1, "attempt": 1.0,
@@ -140,6 +144,49 @@ def _outliers(labs: int, n: int) -> Study:
     return Study(GROUP, f"outlier tests: {labs} laboratories × 5 replicates, equal", n, each(one))
 
 
+def _quiet_items(labs: int, n: int) -> Study:
+    """Judges' scores of equal laboratories: on most items attempts never differ, on some they jump."""
+
+    def one(rng: np.random.Generator) -> dict[Row, float | None]:
+        loud = rng.random(80) < 0.15
+        scores = (
+            3.0 * rng.random(80)[:, None, None] + rng.integers(-2, 3, (80, labs, 3)) * loud[:, None, None]
+        )
+        item, lab = (x.ravel() for x in np.indices((80, labs)))
+        flat = scores.reshape(-1, 3)
+        found = between_laboratories(
+            lab, item, flat.sum(1), np.full(lab.size, 3.0), (flat**2).sum(1), labs, bounds=None
+        )
+        test = found.outliers.cochran
+        hit = None if test is None else float(test.statistic > test.critical_5)
+        return {("cochran", "all laboratories equal", TYPE_I): hit}
+
+    return Study(
+        GROUP, f"outlier tests: {labs} laboratories, 3 attempts that mostly agree, equal", n, each(one)
+    )
+
+
+def _proficiency(labs: int, odd: float, n: int) -> Study:
+    """Laboratories with one true value and unequal errors; the last may be off by so many of their errors."""
+
+    def one(rng: np.random.Generator) -> dict[Row, float | None]:
+        errors = rng.uniform(0.5, 1.5, labs)
+        values = rng.normal(0, errors)
+        values[-1] += odd
+        robust = algorithm_a(values)
+        zeta = consensus_zeta(values, errors, robust)
+        if robust.mean is None or robust.sd is None or zeta is None:
+            return {("algorithm_a", "robust mean", COVERAGE): None, ("zeta_score", "beyond 2", TYPE_I): None}
+        half = float(t_quantile(0.95, labs - 1.0)) * ROBUST_MEAN_FACTOR * robust.sd / math.sqrt(labs)
+        return {
+            ("algorithm_a", "robust mean", COVERAGE): float(abs(robust.mean) <= half),
+            ("zeta_score", "beyond 2", TYPE_I): float(np.mean(np.abs(zeta[:-1]) > Z_WARNING)),
+        }
+
+    name = "one odd" if odd else "equal"
+    return Study(GROUP, f"proficiency: {labs} laboratories, {name}, errors 0.5 to 1.5", n, each(one))
+
+
 def _attribution(labs: int, with_setting: int, effect: float, tau: float, n: int) -> Study:
     """Effects with unequal errors; the setting has no effect, or one of the given size."""
     setting = (np.arange(labs) >= labs - with_setting).astype(float)
@@ -204,6 +251,9 @@ def studies() -> list[Study]:
         _exercise("one odd laboratory, 10 points off", 200, 6, 5, 0.0, -0.1, 1_000),
         *(_summary(results, tau, 3_000) for results in (3, 5, 10) for tau in (0.0, 0.02, 0.1)),
         *(_outliers(labs, 4_000) for labs in (4, 8, 15)),
+        _quiet_items(5, 2_000),
+        *(_proficiency(labs, 0.0, 4_000) for labs in (3, 5, 10, 20)),
+        _proficiency(10, 6.0, 4_000),
         _attribution(4, 2, 0.0, 0.03, 1_500),
         _attribution(8, 4, 0.0, 0.03, 1_500),
         _attribution(8, 1, 0.0, 0.03, 1_500),

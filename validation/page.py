@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from consilience.statistics.ranges import RANGES
+from consilience.reporting.range_words import RANGE_WORDS
 from validation.study import COVERAGE, POWER, SEED, TYPE_I, Outcome
 
 HEAD = """# Validity
@@ -44,7 +44,7 @@ def _ranges(outcomes: list[Outcome]) -> str:
         counts = [verdicts.count(word) for word in ("holds", "conservative", "misses")]
         if not sum(counts):
             continue
-        said = RANGES[method].text if method in RANGES and counts[1] + counts[2] else "all designs below"
+        said = RANGE_WORDS[method] if method in RANGE_WORDS and counts[1] + counts[2] else "all designs below"
         lines.append(f"| `{method}` | {counts[0]} | {counts[1]} | {counts[2]} | {said} |")
     return "\n".join([*lines, ""])
 

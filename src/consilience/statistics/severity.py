@@ -6,7 +6,8 @@ takes objects and raters as drawn from populations (REML) and draws estimates fr
 
 Invariants: severities of a connected set add to 0; a constant added to all scores changes nothing but the
 objects' values; a constant added to one rater's scores leaves the order of the objects as it is (fixed);
-raters that share no objects are not compared without saying so; one rater has no severity.
+raters that share no objects are not compared without saying so; one rater has no severity; objects that
+belong together (answers to one item) do not count as independent where `clusters` says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
+from consilience.statistics.clustered_raters import cluster_codes, clustered_errors, equality_p
 from consilience.statistics.crossed_reml import fit_crossed
 from consilience.statistics.estimate import (
     ArrayLike,
@@ -118,6 +120,10 @@ class _Fit:
     rater_var: float | None = None
     object_var: float | None = None
     p_equal: float | None = None
+    effect_df: FloatArray | None = None
+    """By rater, where they differ."""
+    n_units: IntArray | None = None
+    """Clusters that each rater rated."""
 
 
 def _least_squares(rows: Ratings, sets: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -134,8 +140,9 @@ def _least_squares(rows: Ratings, sets: IntArray) -> tuple[FloatArray, FloatArra
     return np.asarray(inverse @ right, dtype=np.float64), inverse, np.asarray(right, dtype=np.float64)
 
 
-def _fixed(rows: Ratings, sets: IntArray) -> _Fit:
+def _fixed(rows: Ratings, sets: IntArray, of_object: IntArray | None) -> _Fit:
     """Least squares after the objects are swept out (Searle 1971, ch. 7: two-way, no interaction)."""
+    method = "additive_raters" if of_object is None else "additive_raters_clustered"
     effect, inverse, right = _least_squares(rows, sets)
     value = rows.object_means(rows.score - effect[rows.rater])
     df_raters = float(rows.n_raters - int(sets.max()) - 1)
@@ -145,12 +152,19 @@ def _fixed(rows: Ratings, sets: IntArray) -> _Fit:
     rest = float(residual @ residual)
     unknown = np.full(rows.n_raters, np.nan), np.full(rows.n_objects, np.nan)
     if df < 1.0 or rest <= 1e-20 * max(float((rows.score**2).sum()), 1e-300):
-        return _Fit(effect, unknown[0], value, unknown[1], None, None, "additive_raters")
+        return _Fit(effect, unknown[0], value, unknown[1], None, None, method)
     error = rest / df
+    if of_object is not None:
+        found = clustered_errors(rows, inverse, residual, of_object)
+        return _Fit(
+            effect, np.diag(found.covariance), value, error * _object_variances(rows, inverse), error, df,
+            method, p_equal=equality_p(effect, found, int(df_raters)), effect_df=found.df,
+            n_units=found.n_clusters,
+        )  # fmt: skip
     p_equal = special.fdtrc(df_raters, df, between / df_raters / error) if df_raters else None
     return _Fit(
-        effect, error * np.diag(inverse), value, error * _object_variances(rows, inverse), error, df,
-        "additive_raters", p_equal=finite(p_equal),
+        effect, error * np.diag(inverse), value, error * _object_variances(rows, inverse), error, df, method,
+        p_equal=finite(p_equal),
     )  # fmt: skip
 
 
@@ -181,21 +195,28 @@ def _rater(
     code: int, fit: _Fit, place: int, rows: Ratings, sets: IntArray, level: float, reason: Reason | None
 ) -> RaterSeverity:
     number, n = int(sets[place]), int(rows.rater_counts[place])
-    alone = fit.method == "additive_raters" and int((sets == number).sum()) < 2
-    objects = int(np.unique(rows.object[rows.rater == place]).size)
+    alone = fit.method != "mixed_raters" and int((sets == number).sum()) < 2
+    if fit.n_units is None:
+        objects = int(np.unique(rows.object[rows.rater == place]).size)
+    else:
+        objects = int(fit.n_units[place])
+        reason = reason or (Reason.ONE_CLUSTER if objects < 2 else None)
     if alone or rows.n_raters < 2:
         severity = empty(Reason.ONE_LEVEL, fit.method, n_items=objects, n_scores=n)
         return RaterSeverity(rater=code, severity=severity, n_ratings=n, connected_set=number)
     value = -float(fit.effect[place]) + 0.0
-    error = positive(math.sqrt(max(float(fit.effect_variance[place]), 0.0)) if fit.df is not None else None)
+    df = fit.df if fit.effect_df is None else float(fit.effect_df[place])
+    error = positive(math.sqrt(max(float(fit.effect_variance[place]), 0.0)) if df is not None else None)
+    if reason is Reason.ONE_CLUSTER:
+        error = None
     interval = None
-    if error is not None and fit.df is not None:
-        half = float(t_quantile(level, fit.df)) * error
+    if error is not None and df is not None:
+        half = float(t_quantile(level, df)) * error
         interval = Interval(low=value - half, high=value + half, level=level, method=fit.method)
     severity = Estimate(
         value=value, interval=interval, standard_error=error, n_items=objects, n_scores=n, method=fit.method,
         reason=reason or (Reason.NO_INTERVAL if interval is None else None),
-        df=fit.df if interval is not None else None,
+        df=df if interval is not None else None,
     )  # fmt: skip
     return RaterSeverity(rater=code, severity=severity, n_ratings=n, connected_set=number)
 
@@ -239,6 +260,7 @@ def rater_severity(
     scores: ArrayLike,
     *,
     model: Literal["fixed", "mixed"] = "fixed",
+    clusters: ArrayLike | None = None,
     n_objects: int | None = None,
     n_raters: int | None = None,
     level: float = 0.95,
@@ -250,12 +272,15 @@ def rater_severity(
     (Weeks & Williams 1964) add to 0. Mixed: both random, variances by REML (Patterson & Thompson 1971),
     predictions by the mixed-model equations (Henderson 1975); for few ratings per object or rater. Its errors
     are averaged over what the restricted likelihood leaves open of the raters' spread (Gelman 2006).
+    Fixed with clusters: errors of the raters' effects by CR2 with Satterthwaite's degrees of freedom (Bell &
+    McCaffrey 2002); a rater's `n_items` are then the clusters that it rated.
 
     Args:
         objects: Code of the rated object, integers from 0 on, shape (ratings,).
         raters: Code of the rater, shape (ratings,).
         scores: The scores; NaN: not scored.
         model: `fixed` or `mixed`.
+        clusters: Label of what the object belongs to (the item of an answer), shape (ratings,); fixed only.
         n_objects: Number of objects, also those without a score; None: as the codes say.
         n_raters: Number of raters.
         level: Confidence level.
@@ -264,10 +289,8 @@ def rater_severity(
         ValueError: If shapes or codes are wrong, the model is unknown, or there are too many raters.
     """
     check_level(level)
-    if model not in {"fixed", "mixed"}:
-        raise ValueError(f"unknown model {model!r}; use 'fixed' or 'mixed'")
+    method = _method(model, clustered=clusters is not None)
     rows = rating_rows(objects, raters, scores)
-    method = "additive_raters" if model == "fixed" else "mixed_raters"
     total_raters = _size(n_raters, np.asarray(raters), "raters")
     total_objects = _size(n_objects, np.asarray(objects), "objects")
     if rows.score.size == 0:
@@ -275,7 +298,10 @@ def rater_severity(
     rater_sets, object_sets = connected_sets(rows)
     n_sets = int(rater_sets.max()) + 1
     fit = _mixed(rows) if model == "mixed" else None
-    fit = _fixed(rows, rater_sets) if fit is None else fit
+    if fit is None:
+        scored = ~np.isnan(np.asarray(scores, dtype=np.float64))
+        of_object = None if clusters is None else cluster_codes(rows, clusters, scored)
+        fit = _fixed(rows, rater_sets, of_object)
     reason = Reason.ONE_LEVEL if rows.n_raters < 2 else Reason.CONFOUNDED if n_sets > 1 else None
     places = {int(code): place for place, code in enumerate(rows.raters)}
     entries = tuple(
@@ -291,6 +317,16 @@ def rater_severity(
         residual_sd=_root(fit.error_var), rater_sd=_root(fit.rater_var), object_sd=_root(fit.object_var),
         p_equal=fit.p_equal, n_sets=n_sets, n_ratings=int(rows.score.size), method=fit.method, reason=reason,
     )  # fmt: skip
+
+
+def _method(model: str, *, clustered: bool) -> str:
+    if model not in {"fixed", "mixed"}:
+        raise ValueError(f"unknown model {model!r}; use 'fixed' or 'mixed'")
+    if model == "mixed" and clustered:
+        raise ValueError("the mixed model takes no clusters; use model='fixed'")
+    if model == "mixed":
+        return "mixed_raters"
+    return "additive_raters_clustered" if clustered else "additive_raters"
 
 
 def _size(given: int | None, codes: IntArray, name: str) -> int:
