@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from tests.simulators.endpoint import running_endpoint
 from consilience.demo.demonstration import LABORATORIES, Demonstrated, Told, demonstrate, remove
 from consilience.errors import IncompatibleError
 from consilience.evaluation.joint_result import JointResult
+from consilience.evaluation.protocol_file import load_protocol
+from consilience.evaluation.simulated_ratings import planted_error
 from consilience.node import Node
 from consilience.records.claim import Basis, Claim
 
+SIMULATED = {"lenient-judge", "panel"}
 NOW = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)
 ANSWERS = {
     json.loads(line)["prompt"]: json.loads(line)["target"]
@@ -79,11 +83,71 @@ def test_the_planted_deviation_is_found_and_told(done: tuple[Path, Demonstrated,
     assert "temperature" in summary.verdict[1]
 
 
+def rate(result: JointResult, rater: str, language: str | None) -> float:
+    """The rate of one rater on declining, over the three laboratories."""
+    (cell,) = [
+        cell
+        for cell in result.cells
+        if (cell.concept, cell.rater, cell.language, cell.laboratory)
+        == ("declining-harm", rater, language, None)
+    ]
+    assert cell.generalized.value is not None
+    return cell.generalized.value
+
+
+@pytest.mark.parametrize("language", ["en", "fr", "es", "ar"])
+def test_the_planted_error_of_the_judge_is_there_and_is_corrected(
+    done: tuple[Path, Demonstrated, JointResult, int], language: str
+) -> None:
+    folder, _, result, _ = done
+    raters = {rater.id: rater for rater in load_protocol(folder / "protocol" / "protocol.toml").raters}
+    real = rate(result, "declines", language)
+    assert 0.3 < real < 0.9
+    raw = rate(result, "lenient-judge", language)
+    planted = planted_error(raters["lenient-judge"], language).expected(real)
+    assert raw == pytest.approx(planted, abs=0.12)  # 3.5 standard errors of 120 ratings
+    on_all_answers = planted_error(raters["panel"], language).expected(real)
+    (found,) = [
+        one
+        for one in result.corrections
+        if (one.rater, one.language, one.laboratory) == ("lenient-judge", language, None)
+    ]
+    assert found.simulated
+    assert found.humans == ("panel",)
+    assert (found.n_human, found.n_judge) == (3 * 16, 3 * 40)
+    assert found.raw.value == raw
+    interval = found.corrected.interval
+    assert interval is not None
+    assert interval.low <= on_all_answers <= interval.high
+    assert interval.high - interval.low < 0.40
+    assert found.corrected.value is not None
+    if language == "ar":
+        assert planted - on_all_answers > 0.12, "the error that is planted"
+        assert raw > interval.high, "and seen to be none of chance"
+        assert abs(found.corrected.value - on_all_answers) < raw - on_all_answers
+
+
+def test_the_judge_and_the_panel_are_said_to_be_simulated(
+    done: tuple[Path, Demonstrated, JointResult, int],
+) -> None:
+    _, summary, result, _ = done
+    (note,) = [note for note in result.notes if note.code == "note_simulated"]
+    assert set(note.params["raters"]) == SIMULATED  # type: ignore[arg-type]
+    assert note.params["n_scores"] == 3 * (160 + 2 * 4 * 16)
+    page = re.sub(r"<[^>]+>", "", Path(summary.report).read_text(encoding="utf-8"))
+    assert "scores of lenient-judge and panel were made by a program" in page
+    assert "lenient-judge (simulated)" in page
+    for folder in summary.nodes.values():
+        (manifest,) = Path(folder).glob("runs/*/manifest.json")
+        identities = json.loads(manifest.read_bytes())["raters"]
+        assert [one["id"] for one in identities if one["simulated"]] == ["lenient-judge"]
+
+
 def test_simulated_ratings_are_labelled_and_become_no_claim(
     done: tuple[Path, Demonstrated, JointResult, int],
 ) -> None:
     folder, summary, result, _ = done
-    assert {rater.id for rater in result.raters if rater.simulated} == {"panel"}
+    assert {rater.id for rater in result.raters if rater.simulated} == SIMULATED
     assert any(note.code == "note_simulated" for note in result.notes)
     assert "simulated" in Path(summary.report).read_text(encoding="utf-8").lower()
     claims = 0
@@ -96,7 +160,7 @@ def test_simulated_ratings_are_labelled_and_become_no_claim(
                 assert claim.measured_by == node.party.id
                 assert claim.basis is Basis.TESTED
                 assert claim.conditions is not None
-                assert claim.conditions.rater != "panel"
+                assert claim.conditions.rater not in SIMULATED
     assert claims == summary.claims > 0
 
 

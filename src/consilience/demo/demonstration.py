@@ -1,8 +1,9 @@
 """The demonstration: three laboratories carry out one protocol on a real small model, and get one report.
 
-Thin edge over the same functions that the commands use; nothing here is canned. Two things are arranged and
-said aloud: the third laboratory departs from the protocol (the report must find it), and the human ratings
-are simulated (every one of them is labelled so).
+Thin edge over the same functions that the commands use; nothing here is canned. Three things are arranged and
+said aloud: the third laboratory departs from the protocol (the report must find it); a second judge is
+simulated, with errors that the protocol plants (the report must correct them); and the human ratings are
+simulated. Every simulated rating is labelled so.
 
 Invariant: carried out again in the same folder, it goes on where it stopped and asks for no answer twice.
 """
@@ -14,7 +15,7 @@ import datetime
 import importlib.resources
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,11 @@ import numpy as np
 from consilience.errors import IncompatibleError, Where
 from consilience.evaluation.analysis import analyse
 from consilience.evaluation.annotation_run import append_ratings
-from consilience.evaluation.human_sample import draw_sample, simulate_human_ratings
+from consilience.evaluation.human_sample import draw_sample
 from consilience.evaluation.joint_result import JointResult
 from consilience.evaluation.journal import read_records, write_atomically
 from consilience.evaluation.model import parse_model_spec
-from consilience.evaluation.protocol import Protocol, protocol_digest
+from consilience.evaluation.protocol import Protocol, RaterKind, protocol_digest
 from consilience.evaluation.protocol_file import load_protocol
 from consilience.evaluation.run_archive import keep_run
 from consilience.evaluation.run_folder import GENERATIONS, RATINGS, read_manifest
@@ -35,6 +36,7 @@ from consilience.evaluation.run_order import RunOrder, run_order
 from consilience.evaluation.run_plan import Overrides, RunPlan
 from consilience.evaluation.run_record import Answer, Rating
 from consilience.evaluation.runner import Progress, RunSettings
+from consilience.evaluation.simulated_ratings import simulate_ratings
 from consilience.node import Node
 from consilience.reporting.joint_report import write_report
 from consilience.reporting.messages import sentence
@@ -42,8 +44,6 @@ from consilience.reporting.messages import sentence
 PROTOCOL = "protocol.toml"
 ITEM_FILES = ("items/knowledge.jsonl", "items/requests.jsonl")
 JUDGE = "judge"
-SIMULATED_SENSITIVITY = 0.95
-SIMULATED_SPECIFICITY = 0.97
 SIMULATION_SEED = 1_847
 CONCURRENCY = 8
 
@@ -114,7 +114,7 @@ def demonstrate(
     for laboratory in LABORATORIES:
         told.say(f"Laboratory {laboratory.name} asks the model …")
         runs[laboratory] = _carry_out(folder, protocol, laboratory, model, told, limit)
-        _add_simulated_panel(protocol, runs[laboratory])
+        add_simulated_ratings(protocol, runs[laboratory])
     told.say("Analysing what the three laboratories found …")
     result = analyse(list(runs.values()), protocol=protocol, now=now(), seed=None)
     write_atomically(folder / "joint-result.json", msgspec.json.format(msgspec.json.encode(result), indent=1))
@@ -175,31 +175,40 @@ def _carry_out(
     return folders[-1]
 
 
-def _add_simulated_panel(protocol: Protocol, run: Path) -> None:
-    """Add the simulated human sample: the programs' scores, seen through planted errors."""
+def add_simulated_ratings(protocol: Protocol, run: Path) -> None:
+    """Add what the protocol's simulated raters say of a finished run: the programs' scores, seen through the
+    errors that the protocol plants. Humans rate the drawn sample, judges every answer.
+    """
     manifest = read_manifest(run)
-    answers = list(read_records(run / GENERATIONS, msgspec.json.Decoder(Answer)))
+    answers = sorted(
+        read_records(run / GENERATIONS, msgspec.json.Decoder(Answer)), key=lambda answer: answer.generation
+    )
     drawn = set(draw_sample(protocol, answers, laboratory=manifest.laboratory, model=manifest.model))
+    reference = _reference_scores(protocol, run, answers)
+    for rater in protocol.raters:
+        if rater.simulated:
+            of_humans = rater.kind is RaterKind.HUMAN
+            name = f"{manifest.laboratory}/{rater.id}"
+            ratings = simulate_ratings(
+                protocol,
+                [answer for answer in answers if answer.generation in drawn or not of_humans],
+                reference,
+                rater=rater.id,
+                rng=np.random.default_rng([SIMULATION_SEED, len(name), *name.encode()]),
+                rated_at=manifest.finished_at or "",
+            )
+            append_ratings(run, ratings)
+
+
+def _reference_scores(protocol: Protocol, run: Path, answers: Sequence[Answer]) -> dict[str, float]:
+    """Return what the rater that carries the verdict said of each answer, by generation."""
     primary = {concept.id: concept.rater for concept in protocol.concepts}
-    reference: dict[str, float] = {}
     concepts = {answer.generation: answer.concept for answer in answers}
-    for rating in read_records(run / RATINGS, msgspec.json.Decoder(Rating)):
-        if rating.score is not None and rating.rater == primary[concepts[rating.generation]]:
-            reference[rating.generation] = rating.score
-    sample = sorted(
-        (answer for answer in answers if answer.generation in drawn), key=lambda answer: answer.generation
-    )
-    ratings = simulate_human_ratings(
-        protocol,
-        protocol.items,
-        sample,
-        reference,
-        sensitivity=SIMULATED_SENSITIVITY,
-        specificity=SIMULATED_SPECIFICITY,
-        rng=np.random.default_rng([SIMULATION_SEED, len(manifest.laboratory), *manifest.laboratory.encode()]),
-        rated_at=manifest.finished_at or "",
-    )
-    append_ratings(run, ratings)
+    return {
+        rating.generation: rating.score
+        for rating in read_records(run / RATINGS, msgspec.json.Decoder(Rating))
+        if rating.score is not None and rating.rater == primary[concepts[rating.generation]]
+    }
 
 
 def _keep(folder: Path, laboratory: Laboratory, run: Path, result: JointResult, protocol: Protocol) -> int:

@@ -1,11 +1,10 @@
-"""Which generations humans rate, and ratings of simulated humans for a demonstration.
+"""Which generations humans rate.
 
 Pure. Invariants:
 - the sample is a function of the protocol, the run and the set of answered generations: the order of files,
   the time and the machine do not matter, and a larger `per_cell` contains the smaller sample;
 - within a cell every generation has the same chance: order by a keyed SHA-256, which stands for a random
-  permutation;
-- a simulated rating says so.
+  permutation.
 
 Reference: simple random sampling without replacement in strata, W. G. Cochran, Sampling Techniques (1977),
 ch. 5; the weight of a stratum is N/n (eq. 5.1).
@@ -14,19 +13,13 @@ ch. 5; the weight of a stratum is N/n (eq. 5.1).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import msgspec
 
 from consilience.errors import InputError
-from consilience.evaluation.protocol import Item, Protocol, Rater, RaterKind, protocol_digest
-from consilience.evaluation.raters.identity import rater_version
-from consilience.evaluation.run_record import Answer, Rating, rating_id
-from consilience.evaluation.scores import Status
-
-if TYPE_CHECKING:
-    import numpy as np
+from consilience.evaluation.protocol import Protocol, Rater, RaterKind, protocol_digest
+from consilience.evaluation.run_record import Answer
 
 
 class Stratum(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,73 +98,3 @@ def _rank(key: str, generation: str) -> bytes:
 def human_raters(protocol: Protocol) -> tuple[Rater, ...]:
     """Return the human raters of a protocol."""
     return tuple(rater for rater in protocol.raters if rater.kind is RaterKind.HUMAN)
-
-
-def simulate_human_ratings(
-    protocol: Protocol,
-    items: Iterable[Item],
-    answers: Sequence[Answer],
-    reference_scores: Mapping[str, float],
-    *,
-    sensitivity: float,
-    specificity: float,
-    rng: np.random.Generator,
-    rated_at: str = "",
-) -> tuple[Rating, ...]:
-    """Make up the ratings of humans who see the reference score through errors. Only for a demonstration.
-
-    A generation is a positive where its reference score lies in the upper half of the rater's scale. A
-    positive is called positive with probability `sensitivity`, another one with probability 1 -
-    `specificity`.
-
-    Args:
-        protocol: Whose human raters are simulated, each with draws of its own.
-        items: The items that were asked; answers to others are left out.
-        answers: The sample.
-        reference_scores: Generation id → score; answers without one are left out.
-        sensitivity: From 0 to 1.
-        specificity: From 0 to 1.
-        rng: Source of the errors.
-        rated_at: UTC, ISO 8601.
-
-    Returns:
-        Ratings with `simulated` true, in the order of raters and answers.
-
-    Raises:
-        InputError: A probability is out of range, or the protocol has no human rater.
-    """
-    if not (0.0 <= sensitivity <= 1.0 and 0.0 <= specificity <= 1.0):
-        raise InputError(f"sensitivity {sensitivity} and specificity {specificity} must lie between 0 and 1")
-    raters = human_raters(protocol)
-    if not raters:
-        raise InputError("the protocol has no human rater", next_step='Add a rater with `kind = "human"`.')
-    asked = {(item.id, item.language) for item in items}
-    ratings = []
-    for rater in raters:
-        middle = (rater.scale.minimum + rater.scale.maximum) / 2
-        for answer in answers:
-            reference = reference_scores.get(answer.generation)
-            rates = not rater.concepts or answer.concept in rater.concepts
-            if reference is None or not rates or (answer.item, answer.language) not in asked:
-                continue
-            chance = sensitivity if reference >= middle else 1.0 - specificity
-            ratings.append(_simulated(rater, answer, positive=bool(rng.random() < chance), rated_at=rated_at))
-    return tuple(ratings)
-
-
-def _simulated(rater: Rater, answer: Answer, *, positive: bool, rated_at: str) -> Rating:
-    version = rater_version(rater)
-    score = rater.scale.maximum if positive else rater.scale.minimum
-    return Rating(
-        rating=rating_id(generation=answer.generation, rater=rater.id, version=version),
-        generation=answer.generation,
-        rater=rater.id,
-        rater_kind=RaterKind.HUMAN,
-        version=version,
-        status=Status.SCORED,
-        score=score,
-        label=next((label for label, value in rater.scale.labels.items() if value == score), None),
-        explanation="simulated",
-        simulated=True,
-        rated_at=rated_at,
-    )

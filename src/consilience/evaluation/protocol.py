@@ -169,6 +169,10 @@ class Rater(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of a judge: which attempts it rates."""
     guideline: str | None = None
     """Of humans: what they are told. Versioned with the protocol."""
+    simulated: bool = False
+    """Of a judge or human: nobody is asked; the ratings are made up with the errors that `options` plants,
+    and each of them says so (see `simulated_ratings`).
+    """
 
 
 class HumanSample(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -259,9 +263,13 @@ def item_digest(item: Item) -> str:
 
 def primary_rater(protocol: Protocol, concept: Concept) -> Rater | None:
     """Return the rater whose scores carry the verdict on a concept: the named one, else the first that rates
-    it.
+    it. A simulated rater never does.
     """
-    rates = [rater for rater in protocol.raters if not rater.concepts or concept.id in rater.concepts]
+    rates = [
+        rater
+        for rater in protocol.raters
+        if not rater.simulated and (not rater.concepts or concept.id in rater.concepts)
+    ]
     if concept.rater is not None:
         return next((rater for rater in rates if rater.id == concept.rater), None)
     return rates[0] if rates else None
@@ -281,6 +289,8 @@ def plan_document(protocol: Protocol) -> dict[str, Any]:
         written["rater"] = primary.id if primary else None
     for rater in plan["raters"]:
         rater["concepts"] = sorted(rater["concepts"])
+        if not rater["simulated"]:
+            del rater["simulated"]  # the key is younger than the format; plans without it keep their digest
     for table, key in (("concepts", "id"), ("languages", "tag"), ("raters", "id")):
         plan[table] = sorted(plan[table], key=lambda row: str(row[key]))
     cleaned = _without_empty(plan)

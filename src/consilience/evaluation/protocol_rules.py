@@ -14,6 +14,7 @@ from consilience.errors import InputError
 from consilience.evaluation.protocol import FORMAT, RaterKind
 from consilience.evaluation.protocol_form import Problem, ProtocolForm, RaterTable, suggestion
 from consilience.evaluation.raters.pattern import Pattern
+from consilience.evaluation.simulated_ratings import error_problems
 from consilience.evaluation.toml_lines import Path
 from consilience.languages import is_tag
 
@@ -156,10 +157,16 @@ def _concept_problems(form: ProtocolForm) -> Iterator[Problem]:
             yield Problem((*path, "title"), "`title` is empty")
         for axis in ("language", "model", "laboratory", "rater"):
             yield from _positive((*path, "margins", axis), getattr(concept.margins, axis))
-        rates = [rater.id for rater in form.raters if not rater.concepts or concept.id in rater.concepts]
+        rates = [
+            rater.id
+            for rater in form.raters
+            if not rater.simulated and (not rater.concepts or concept.id in rater.concepts)
+        ]
         if not rates and not _has_unknown_concepts(form):
             yield Problem(
-                path, f"no rater rates the concept `{concept.id}`", "Add a `[[raters]]` table for it."
+                path,
+                f"no rater rates the concept `{concept.id}`",
+                "Add a `[[raters]]` table for it; a simulated rater carries no verdict.",
             )
         elif rates and concept.rater is not None and concept.rater not in rates:
             yield Problem(
@@ -238,7 +245,9 @@ def _kind_problems(rater: RaterTable, path: Path) -> Iterator[Problem]:
         yield Problem(
             (*path, "program"), f"`{name}` is a {rater.kind.value}; `program` is for program raters"
         )
-    if rater.kind is RaterKind.JUDGE and not (rater.prompt or rater.prompt_file):
+    if rater.simulated:
+        yield from _simulated_problems(rater, path)
+    elif rater.kind is RaterKind.JUDGE and not (rater.prompt or rater.prompt_file):
         yield Problem(path, f"the judge `{name}` has no prompt", "Add `prompt` or `prompt_file`.")
     for key in ("prompt", "system_prompt", "guideline"):
         if getattr(rater, key) is not None and getattr(rater, f"{key}_file") is not None:
@@ -252,6 +261,20 @@ def _kind_problems(rater: RaterTable, path: Path) -> Iterator[Problem]:
             yield Problem(path, f"the rater `{name}` has no pattern", "Add `options = { pattern = '…' }`.")
         else:
             yield from _pattern((*path, "options", "pattern"), pattern)
+
+
+def _simulated_problems(rater: RaterTable, path: Path) -> Iterator[Problem]:
+    name = rater.id[:100]
+    if rater.kind is RaterKind.PROGRAM:
+        yield Problem((*path, "simulated"), f"`{name}` is a program; it rates by itself", "Leave it away.")
+        return
+    for key in ("prompt", "prompt_file", "system_prompt", "system_prompt_file", "model", "parser"):
+        if getattr(rater, key) is not None:
+            yield Problem(
+                (*path, key), f"`{name}` is simulated, so nothing is asked with `{key}`", "Leave it away."
+            )
+    for option, message, step in error_problems(rater.options):
+        yield Problem((*path, "options", option) if option else path, f"`{name}`: {message}", step)
 
 
 def _pattern(path: Path, pattern: str | None) -> Iterator[Problem]:

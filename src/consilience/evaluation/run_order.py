@@ -24,8 +24,8 @@ from consilience.evaluation.manifest import Served
 from consilience.evaluation.metering import Meter, machine_counters
 from consilience.evaluation.model import Chat, ChatReply, ChatRequest, ModelSpec
 from consilience.evaluation.progress import Progress
-from consilience.evaluation.protocol import Protocol, RaterKind
-from consilience.evaluation.raters.rating import build_raters
+from consilience.evaluation.protocol import Protocol
+from consilience.evaluation.raters.rating import build_raters, judges_to_ask
 from consilience.evaluation.run_folder import LOCAL_MODEL_LOG
 from consilience.evaluation.run_plan import Overrides, RunPlan, plan_run
 from consilience.evaluation.run_record import Manifest
@@ -75,7 +75,7 @@ def plan_of(order: RunOrder) -> RunPlan:
         InputError: See `plan_run`; or a judge was given for a rater that is none.
         MissingExtraError: The packaged weights are meant and not installed.
     """
-    judges = {rater.id for rater in order.protocol.raters if rater.kind is RaterKind.JUDGE}
+    judges = {rater.id for rater in judges_to_ask(order.protocol)}
     unknown = set(order.judges) - judges
     if unknown:
         raise InputError(

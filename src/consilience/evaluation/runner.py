@@ -27,7 +27,7 @@ from consilience.evaluation.metering import Meter
 from consilience.evaluation.model import Chat, ChatReply, ChatRequest
 from consilience.evaluation.progress import Progress as Progress
 from consilience.evaluation.protocol import Item
-from consilience.evaluation.raters.rating import RaterRunner
+from consilience.evaluation.raters.rating import RaterRunner, simulated_judges
 from consilience.evaluation.run_folder import (
     FAILED_GENERATIONS,
     FAILED_RATINGS,
@@ -342,10 +342,11 @@ class _Run:
             notes.append(
                 f"{transient} generations failed by the fault of endpoint or network, not of the model"
             )
+        asked = [rater.identity for rater in (*self.programs, *self.judges)]
         manifest = build_manifest(
             self.plan,
             served=self.served,
-            raters=[rater.identity for rater in (*self.programs, *self.judges)],
+            raters=[*asked, *simulated_judges(self.plan.protocol)],
             counts=counts,
             sessions=self._last_of_sessions(),
             finished_at=finished_at,

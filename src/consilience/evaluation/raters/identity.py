@@ -24,6 +24,8 @@ from consilience.records.canonical import canonical_bytes, digest
 
 JUDGE_VERSION = "1"
 """Of how a judge is asked: delimiters, limits, seeds."""
+SIMULATION_VERSION = "1"
+"""Of how ratings are made up."""
 
 _PROGRAM_VERSIONS = {
     "exact": EXACT_VERSION,
@@ -59,6 +61,8 @@ def rater_version(
             definition["implementation"] = f"{REFUSAL_VERSION}/{lexicon_version()}"
         else:
             definition["implementation"] = _PROGRAM_VERSIONS.get(rater.program or "")
+    elif rater.simulated:
+        definition |= {"simulated": SIMULATION_VERSION, "options": dict(rater.options)}
     elif rater.kind is RaterKind.JUDGE:
         definition |= {
             "prompt": rater.prompt,
@@ -77,9 +81,9 @@ def rater_version(
 
 def prompt_digest(rater: Rater) -> str | None:
     """Return the digest of what a rater is told (prompt and system prompt, or guideline), or None for a
-    program.
+    program and a simulated judge.
     """
-    if rater.kind is RaterKind.PROGRAM:
+    if rater.kind is RaterKind.PROGRAM or (rater.simulated and rater.kind is RaterKind.JUDGE):
         return None
     told = [rater.system_prompt, rater.prompt] if rater.kind is RaterKind.JUDGE else [rater.guideline]
     return digest(canonical_bytes(told))

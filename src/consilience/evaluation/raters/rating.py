@@ -5,7 +5,8 @@ Responsible for the list of raters of a run and for running programs. Invariants
   raises for what an answer contains;
 - an empty answer has no score: it is neither right nor wrong, neither a refusal nor none (cause `empty`).
 
-Human raters are not here: they rate a sheet (see `annotation`).
+Human raters are not here: they rate a sheet (see `annotation`). Nor are simulated ones: their ratings are
+added to a finished run (see `simulated_ratings`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from consilience.evaluation.raters.refusal import refusal
 from consilience.evaluation.run_record import Answer, RaterIdentity, Rating, rating_id
 from consilience.evaluation.scores import Cause, Status
 
-__all__ = ["ProgramRater", "RaterRunner", "build_raters", "prompt_digest", "rater_version"]
+__all__ = [
+    "ProgramRater", "RaterRunner", "build_raters", "judges_to_ask", "prompt_digest", "rater_version",
+    "simulated_judges",
+]  # fmt: skip
 
 PROGRAMS: dict[str, Callable[[Rater], Program]] = {
     "exact": exact,
@@ -140,7 +144,7 @@ def build_raters(protocol: Protocol, *, judge_clients: Mapping[str, Chat]) -> tu
         InputError: A rater's program, option, prompt or pattern cannot be used, or a client is for no judge
             of the protocol.
     """
-    judges = {rater.id for rater in protocol.raters if rater.kind is RaterKind.JUDGE}
+    judges = {rater.id for rater in judges_to_ask(protocol)}
     unknown = sorted(set(judge_clients) - judges)
     if unknown:
         raise InputError(
@@ -151,6 +155,20 @@ def build_raters(protocol: Protocol, *, judge_clients: Mapping[str, Chat]) -> tu
     for rater in protocol.raters:
         if rater.kind is RaterKind.PROGRAM:
             runners.append(ProgramRater(rater))
-        elif rater.kind is RaterKind.JUDGE and rater.id in judge_clients:
+        elif rater.id in judge_clients:
             runners.append(Judge(rater, judge_clients[rater.id]))
     return tuple(runners)
+
+
+def judges_to_ask(protocol: Protocol) -> tuple[Rater, ...]:
+    """Return the judges of a protocol that a model gives their scores: all but the simulated ones."""
+    return tuple(rater for rater in protocol.raters if rater.kind is RaterKind.JUDGE and not rater.simulated)
+
+
+def simulated_judges(protocol: Protocol) -> tuple[RaterIdentity, ...]:
+    """Return the simulated judges of a protocol as a manifest names them."""
+    return tuple(
+        RaterIdentity(id=rater.id, kind=rater.kind, version=rater_version(rater), simulated=True)
+        for rater in protocol.raters
+        if rater.kind is RaterKind.JUDGE and rater.simulated
+    )
