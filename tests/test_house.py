@@ -132,7 +132,7 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
 
 def test_tests_mirror_the_packages() -> None:
     packages = {path.parent.name for path in (ROOT / "src" / "consilience").glob("*/__init__.py")}
-    known = packages | {"docs", "e2e", "property", "vectors", "simulators", "interop", "benchmarks"}
+    known = packages | {"docs", "e2e", "property", "vectors", "simulators", "interop", "benchmarks", "fuzz"}
     strange = {
         path.relative_to(ROOT / "tests").parts[0]
         for path in modules("tests")

@@ -106,14 +106,15 @@ def test_the_first_sentence_says_what_the_pooled_cell_says(planted: JointResult)
 
 
 def test_contrasts_cover_every_pair_once(planted: JointResult) -> None:
-    pairs = [(c.axis, c.left, c.right) for c in planted.contrasts]
-    assert len(pairs) == len(set(pairs)) == 6 + 1 + 3
+    pairs = [(c.axis, c.left, c.right, c.language) for c in planted.contrasts]
+    assert len(pairs) == len(set(pairs)) == 6 + 1 + 3 + 6 * 2
     different = {
         (c.left, c.right) for c in planted.contrasts if c.axis == "laboratory" and c.verdict == "different"
     }
     assert different == {("lab-00", "lab-02"), ("lab-01", "lab-02"), ("lab-02", "lab-03")}
     assert {c.family for c in planted.contrasts} == {
         "laboratory:concept-0",
+        "laboratory:language:concept-0",
         "language:concept-0",
         "rater:concept-0",
     }

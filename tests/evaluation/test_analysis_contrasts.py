@@ -19,6 +19,7 @@ from consilience.evaluation.analysis_setting import make_setting
 from consilience.evaluation.joint_result import Contrast, Message
 from consilience.evaluation.merge import merge
 from consilience.evaluation.protocol import AnalysisPlan
+from consilience.statistics.multiplicity import holm
 
 
 def contrasts(
@@ -60,8 +61,42 @@ def test_laboratories_are_compared_over_the_languages_both_asked(tmp_path: Path)
     scores |= {("lab-b", "en", f"i{k}"): [float(k < 3)] for k in range(5)}
     scores |= {("lab-b", "sw", f"i{k}"): [0.0] for k in range(5)}
     found = [c for c in contrasts(tmp_path, table(scores))[0] if c.axis == "laboratory"]
-    assert [(c.left, c.right, c.laboratory, c.language) for c in found] == [("lab-a", "lab-b", None, None)]
-    assert found[0].difference.value == pytest.approx(0.4)
+    assert [(c.left, c.right, c.laboratory, c.language) for c in found] == [
+        ("lab-a", "lab-b", None, None),
+        ("lab-a", "lab-b", None, "en"),
+    ]
+    assert [c.difference.value for c in found] == pytest.approx([0.4, 0.4])
+
+
+def test_laboratories_are_compared_in_each_language_in_a_family_of_their_own(tmp_path: Path) -> None:
+    scores = {
+        (lab, tag, f"i{k}"): [float((k * step + n) % 7 < limit), float(k % 2)]
+        for n, (lab, limit) in enumerate((("lab-a", 6), ("lab-b", 3), ("lab-c", 2)))
+        for tag, step in (("en", 1), ("fr", 3))
+        for k in range(12)
+    }
+    found, _ = contrasts(tmp_path, table(scores))
+    apart = [c for c in found if c.family == "laboratory:language:maths"]
+    assert {(c.left, c.right, c.language) for c in apart} == {
+        (a, b, tag)
+        for a, b in (("lab-a", "lab-b"), ("lab-a", "lab-c"), ("lab-b", "lab-c"))
+        for tag in ("en", "fr")
+    }
+    assert len([c for c in found if c.family == "laboratory:maths"]) == 3
+    assert [c.p_adjusted for c in apart] == pytest.approx(holm([c.p_value for c in apart]))
+    english = [r for r in table(scores) if r["language"] == "en"]
+    alone = contrasts(tmp_path, english)[0]
+    assert [c.difference for c in apart if c.language == "en"] == [c.difference for c in alone]
+
+
+def test_too_many_pairs_in_languages_leave_the_pairs_over_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analysis_contrasts, "MAX_CONTRASTS", 5)
+    scores = {(lab, tag, f"i{k}"): [1.0] for lab in "abc" for tag in ("en", "fr") for k in range(3)}
+    found, notes = contrasts(tmp_path, table(scores))
+    assert {c.family for c in found} == {"language:maths", "laboratory:maths"}
+    assert [note.params for note in notes] == [{"axis": "laboratory:language", "pairs": 6, "limit": 5}]
 
 
 def test_models_are_compared_by_item(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.evaluation.corrected_exercise import judged_rows
 from tests.evaluation.exercises import make_protocol, planned_rows, write_run
 from tests.simulators.scores import row, write_rows
 
 from consilience.evaluation.analysis import analyse
 from consilience.evaluation.joint_result import Checkpoint, JointResult
-from consilience.evaluation.protocol import AnalysisPlan, Protocol, Rater, RaterKind
+from consilience.evaluation.protocol import Aggregation, AnalysisPlan, Protocol, Rater, RaterKind
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 ITEMS = tuple(f"i{k}" for k in range(30))
@@ -101,8 +102,46 @@ def test_a_judge_needs_humans_in_every_language(
     rows = rated(plan, "human", "human", languages=languages, simulated=simulated)
     found = exercise(tmp_path, plan, rows)
     assert (found[2].state, found[2].evidence.code) == (state, code)
-    expected = "check_correction_simulated" if simulated else "check_correction_missing"
+    expected = "check_correction_partial" if languages else "check_correction_no_human"
+    expected = "check_correction_simulated" if simulated else expected
     assert (found[4].state, found[4].evidence.code) == ("not met", expected)
+
+
+def corrected(tmp_path: Path, protocol: Protocol | None = None, **changes: Any) -> Checkpoint:
+    path = write_rows(judged_rows(**changes), tmp_path / "s.csv")
+    return lines(analyse([path], protocol=protocol, now=NOW))[4]
+
+
+def test_line_4_is_met_where_humans_rated_enough_in_every_language(tmp_path: Path) -> None:
+    line = corrected(tmp_path)
+    assert (line.state, line.evidence.code) == ("met", "check_correction_done")
+    assert line.evidence.params == {"raters": ["judge"], "concepts": ["maths"]}
+
+
+def test_line_4_says_which_language_lacks_what(tmp_path: Path) -> None:
+    line = corrected(tmp_path, per_cell={"en": 10, "fr": 3})
+    assert (line.state, line.evidence.code) == ("not met", "check_correction_partial")
+    assert line.evidence.params == {"raters": ["judge"], "languages": ["fr"], "n_human": 9, "needed": 385}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"human": {"simulated": True}}, "check_correction_simulated"),
+        ({"per_cell": 0}, "check_correction_no_human"),
+    ],
+)
+def test_line_4_needs_real_human_ratings(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+    line = corrected(tmp_path, **changes)
+    assert (line.state, line.evidence.code) == ("not met", code)
+
+
+def test_line_4_cannot_be_met_where_only_means_could_be_corrected(tmp_path: Path) -> None:
+    items = tuple(f"i{k}" for k in range(20))
+    raters = [Rater(id="judge", kind=RaterKind.JUDGE, prompt="{answer}"), HUMAN]
+    plan = make_protocol(items=items, raters=raters, aggregation=Aggregation(per_item="any"))
+    line = corrected(tmp_path, plan)
+    assert (line.state, line.evidence.code) == ("not met", "check_correction_missing")
 
 
 def test_two_judges_meet_line_3_and_one_does_not(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.evaluation.corrected_exercise import judged_rows
 from tests.evaluation.exercises import make_protocol, planned_rows, write_run
 from tests.simulators.scores import row, write_rows
 
@@ -92,6 +93,27 @@ def test_the_estimand_of_the_protocol_carries_the_verdict(tmp_path: Path) -> Non
         assert result.verdict[0].params["estimand"] == estimand
         values[estimand] = result.verdict[0].params["lows"]
     assert values["benchmark"] != values["generalized"]
+
+
+def test_a_corrected_number_stands_beside_the_raw_one(tmp_path: Path) -> None:
+    result = result_of(tmp_path, judged_rows(items=40, per_cell=30))
+    total = next(one for one in result.corrections if (one.laboratory, one.language) == (None, None))
+    first = result.verdict[0].params
+    assert total.corrected.value is not None
+    assert total.corrected.interval is not None
+    assert first["corrected"] == [total.corrected.value]
+    assert first["corrected_lows"] == [total.corrected.interval.low]
+    assert first["corrected_highs"] == [total.corrected.interval.high]
+    assert first["corrected_humans"] == [180]
+    assert first["values"] == [total.raw.value]
+
+
+@pytest.mark.parametrize("changes", [{"human": {"simulated": True}}, {"per_cell": {"en": 30}}])
+def test_simulated_humans_and_a_language_without_humans_never_enter_the_verdict(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    first = result_of(tmp_path, judged_rows(items=40, **({"per_cell": 30} | changes))).verdict[0].params
+    assert first["corrected"] == first["corrected_lows"] == first["corrected_humans"] == [None]
 
 
 def test_a_sentence_needs_exactly_its_parameters() -> None:

@@ -29,8 +29,8 @@ from consilience.reporting.sections.provenance import bibtex_text
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 ORDER = (
-    "verdict", "scores", "gaps", "laboratories", "variance", "judges", "failures", "deviations", "checklist",
-    "runs", "methods", "cite", "data",
+    "verdict", "scores", "gaps", "laboratories", "variance", "decisions", "judges", "bayes", "failures",
+    "deviations", "checklist", "runs", "methods", "cite", "data",
 )  # fmt: skip
 HOSTILE = (
     "</title></style><script>alert(1)</script>",

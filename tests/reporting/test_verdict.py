@@ -75,6 +75,22 @@ def test_several_models_are_told_apart() -> None:
     assert told("measured", {**MEASURED, "models": ["m", "k"]}).count(" scored ") == 2
 
 
+def test_a_corrected_number_is_said_beside_the_raw_one() -> None:
+    corrected = {
+        "corrected": [0.42, None],
+        "corrected_lows": [0.33, None],
+        "corrected_highs": [0.52, None],
+        "corrected_humans": [120, None],
+    }
+    assert told("measured", {**MEASURED, **corrected}).startswith(
+        "m scored 57% on “Everyday arithmetic” (95% interval 48 to 66%; 40 items), or 42% (33 to 52%) "
+        "with the rater’s errors taken out, as human ratings of 120 answers show them"
+    )
+    assert (
+        told("measured", {**MEASURED, **corrected, "corrected_lows": [None, None]}).count("no interval") == 2
+    )
+
+
 def test_many_results_are_told_by_their_ends() -> None:
     params = {
         "scales": ["binary", "binary"], "n_results": 9, "n_models": 3, "n_concepts": 3, "level": 0.95,

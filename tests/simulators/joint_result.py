@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from consilience.evaluation import joint_result as jr
@@ -239,6 +240,7 @@ def _between(sim: Simulation) -> list[jr.BetweenLaboratories]:
                     k=1.0 + 0.1 * len(scores) if many else None,
                     z=z,
                     z_basis="protocol" if many else None,
+                    zeta=z / 1.4 if z is not None and len(centre) > 2 else None,
                     flagged=bool(z is not None and abs(z) >= 3),
                     deviation=estimate_of(
                         values - np.mean(list(means.values()), axis=0), 480, "generalized", bounded=False
@@ -275,9 +277,152 @@ def _between(sim: Simulation) -> list[jr.BetweenLaboratories]:
                 h_critical=1.15 if many else None,
                 k_critical=1.41 if many else None,
                 repeatability_basis="attempts" if many else None,
+                summary=_summary(centre, sd),
+                robust_mean=float(np.median(centre)) if len(centre) > 2 else None,
+                robust_sd=sd if len(centre) > 2 else None,
+                outlier_tests=_outlier_tests(sim.laboratories, concept),
             )
         )
     return tables
+
+
+def _summary(centre: np.ndarray, sd: float | None) -> jr.RandomEffects:
+    count = len(centre)
+    few = jr.Message(code="few_laboratories", params={"n_laboratories": count})
+    if sd is None:
+        return jr.RandomEffects(
+            mean=missing("one_laboratory"),
+            tau=None,
+            tau_interval=None,
+            i_squared=None,
+            i_squared_interval=None,
+            prediction=None,
+            n_laboratories=count,
+            method="hartung_knapp",
+            reason=jr.Message(code="one_laboratory"),
+        )
+    mean, half = float(centre.mean()), sd / math.sqrt(count) * 2.5
+    return jr.RandomEffects(
+        mean=jr.Estimate(
+            value=mean,
+            interval=interval(max(0.0, mean - half), min(1.0, mean + half), "hartung_knapp"),
+            n_items=count,
+            n_scores=N_ITEMS * N_ATTEMPTS * count,
+            estimand="benchmark",
+            standard_error=sd / math.sqrt(count),
+        ),
+        tau=sd,
+        tau_interval=interval(sd / 2, sd * 6, "q_profile"),
+        i_squared=0.83,
+        i_squared_interval=interval(0.4, 0.98, "q_profile"),
+        prediction=interval(max(0.0, mean - 3 * half), min(1.0, mean + 3 * half), "prediction")
+        if count > 2
+        else None,
+        n_laboratories=count,
+        method="hartung_knapp",
+        reason=few if count < 4 else None,
+    )
+
+
+def _outlier_tests(laboratories: Sequence[str], concept: str) -> tuple[jr.OutlierTest, ...]:
+    few = jr.Message(code="few_laboratories", params={"n_laboratories": len(laboratories)})
+    cochran = jr.OutlierTest(
+        test="cochran",
+        laboratory=None,
+        statistic=None,
+        critical_5=None,
+        critical_1=None,
+        found="not estimable",
+        reason=jr.Message(code="spread_follows_mean"),
+    )
+    grubbs = msgspec.structs.replace(cochran, test="grubbs", reason=few)
+    if len(laboratories) > 2:
+        grubbs = jr.OutlierTest(
+            test="grubbs",
+            laboratory=laboratories[-1],
+            statistic=1.1546 if concept == "arithmetic" else 0.9,
+            critical_5=1.1543,
+            critical_1=1.1547,
+            found="straggler" if concept == "arithmetic" else "none",
+        )
+    return cochran, grubbs
+
+
+def _ties(sim: Simulation) -> list[jr.TieGroups]:
+    """The odd laboratory apart on one concept; languages overlapping; models told apart."""
+    found = []
+    axes = {"laboratory": sim.laboratories, "language": sim.languages, "model": sim.models}
+    for (axis, members), concept in itertools.product(axes.items(), CONCEPTS):
+        if len(members) < 2:
+            continue
+        count = len(members)
+        groups = (members,) if concept == "refusal" else (members[:-1], members[-1:])
+        if axis == "language" and count > 2:
+            groups = (members[:-1], members[1:])
+        above = {name: sum(name not in g for g in groups[:1]) * (count - 1) for name in members}
+        found += [
+            jr.TieGroups(
+                axis=axis,
+                concept=concept,
+                rater=PRIMARY[concept],
+                model=model,
+                groups=tuple(groups),
+                best_rank={name: 1 + above[name] for name in members},
+                worst_rank=dict.fromkeys(members, count),
+            )
+            for model in ((None,) if axis == "model" else sim.models)
+        ]
+    return found
+
+
+def _attributions(sim: Simulation) -> list[jr.Attribution]:
+    """Temperature goes with the results; with few laboratories without an interval. Judges do not."""
+    count = len(sim.laboratories)
+    if count < 2:
+        return []
+    odd, enough = sim.laboratories[-1], count >= 4
+    few = jr.Message(code="few_laboratories", params={"n_laboratories": count})
+    found = []
+    for model, (setting, level, value) in itertools.product(
+        sim.models, (("sampling.temperature", None, -0.25), ("software.harness", "0.3", -0.2))
+    ):
+        told = jr.Estimate(
+            value=value,
+            interval=interval(value - 0.1, value + 0.1, "setting_regression") if enough else None,
+            n_items=count,
+            n_scores=count,
+            estimand="benchmark",
+            standard_error=0.05 if enough else None,
+            reason=jr.Message(code="confounded") if enough else few,
+        )
+        found.append(
+            jr.Attribution(
+                model=model,
+                concept="arithmetic",
+                rater="exact",
+                setting=setting,
+                level=level,
+                unit="per unit" if level is None else "present or not",
+                values={
+                    lab: None
+                    if count > 4 and lab == sim.laboratories[0]
+                    else (1.0 if lab == odd else 0.2 if level is None else 0.0)
+                    for lab in sim.laboratories
+                },
+                association=told,
+                p_value=0.004 if enough else None,
+                p_adjusted=0.008 if enough else None,
+                p_permutation=0.25 if enough else None,
+                p_smallest=0.25 if enough else None,
+                between_sd=0.12 if enough else None,
+                between_sd_with=0.02 if enough else None,
+                sign_holds=True if enough else None,
+                same_as=("software.harness",) if level is None else ("sampling.temperature",),
+                n_laboratories=count - (count > 4),
+                only=odd if count > 2 else None,
+            )
+        )
+    return found
 
 
 def _variance(sim: Simulation) -> list[jr.VarianceTable]:
@@ -337,6 +482,122 @@ def _variance(sim: Simulation) -> list[jr.VarianceTable]:
             )
         )
     return tables
+
+
+RATED = (
+    ("item", 0.22), ("laboratory", 0.01), ("language", 0.04), ("item:laboratory", 0.02),
+    ("item:language", 0.09), ("laboratory:language", 0.001), ("rater", 0.03), ("item:rater", 0.05),
+    ("laboratory:rater", 0.0), ("language:rater", 0.002), ("item:laboratory:rater", 0.004),
+    ("item:language:rater", 0.013), ("laboratory:language:rater", 0.0), ("attempt", 0.34),
+    ("residual", 0.18),
+)  # fmt: skip
+
+
+def _rated(sim: Simulation) -> jr.VarianceTable:
+    """Components with a second judge on the same answers; the last interaction cannot be told apart."""
+    parts = [
+        jr.Component(
+            source=source,
+            variance=share * 0.24,
+            interval=interval(max(0.0, share * 0.24 - 0.02), share * 0.24 + 0.02, "group_jackknife"),
+            share=share,
+            share_interval=interval(max(0.0, share - 0.03), min(1.0, share + 0.05), "group_jackknife"),
+            levels=2 if source == "rater" else 80,
+            reason=jr.Message(code="few_levels") if source == "rater" else None,
+        )
+        for source, share in RATED
+    ]
+    lost = jr.Component(
+        source="item:laboratory:language", variance=None, share=None, share_interval=None, levels=480,
+        reason=jr.Message(code="confounded"),
+    )  # fmt: skip
+    return jr.VarianceTable(
+        model=sim.models[0],
+        concept="refusal",
+        rater=PRIMARY["refusal"],
+        raters=(PRIMARY["refusal"], "judge-b"),
+        components=(*parts[:6], lost, *parts[6:]),
+        method="rater_strata",
+        n_scores=2 * N_ITEMS * N_ATTEMPTS * len(sim.laboratories) * len(sim.languages),
+    )
+
+
+def _more(facet: str, now: int, widths: Sequence[float], **known: Any) -> jr.MoreOfOne:
+    told: dict[str, Any] = {
+        "needed": None, "half_width": None, "left": None, "extra_calls": None, "extra_tokens": None,
+    }  # fmt: skip
+    curve = tuple(
+        jr.WidthAt(levels=now * times, half_width=width)
+        for times, width in zip((1, 2, 4, 8, 16), widths, strict=False)
+    )
+    return jr.MoreOfOne(facet=facet, now=now, curve=curve, **(told | known))
+
+
+def _decisions(sim: Simulation) -> list[jr.DecisionStudy]:
+    """One where more items do it, one with a second rater and unknown tokens, one without components."""
+    design = {"item": N_ITEMS, "laboratory": len(sim.laboratories), "language": len(sim.languages)}
+    lacking = jr.Message(code="not_estimated")
+    fixed = _more("language", len(sim.languages), (), reason=jr.Message(code="held_fixed"))
+    many = len(sim.laboratories) > 1
+    first = jr.DecisionStudy(
+        model=sim.models[0],
+        concept="arithmetic",
+        rater=PRIMARY["arithmetic"],
+        raters=(PRIMARY["arithmetic"],),
+        margin=0.1,
+        margin_basis="laboratory margin",
+        half_width=0.131,
+        design={**design, "attempt": N_ATTEMPTS},
+        parts={"item": 0.61, "laboratory": 0.22, "item:language": 0.11, "attempt": 0.06},
+        n_generations=1440,
+        tokens_per_generation=66.0,
+        more=(
+            _more(
+                "item", N_ITEMS, (0.131, 0.109, 0.093, 0.085, 0.081), needed=58, half_width=0.0998,
+                left=0.077, extra_calls=648, extra_tokens=42_768.0,
+            ),
+            _more("laboratory", len(sim.laboratories), (0.131, 0.104, 0.099, 0.097, 0.096), needed=8,
+                  half_width=0.0996, left=0.095, extra_calls=2400, extra_tokens=158_400.0)
+            if many else _more("laboratory", 1, (), reason=lacking),
+            fixed,
+            _more("attempt", N_ATTEMPTS, (0.131, 0.129, 0.128, 0.127, 0.127), left=0.1266,
+                  reason=jr.Message(code="no_number_suffices")),
+        ),
+        cheapest="item",
+        generalizability=0.91,
+        dependability=0.84,
+        left_out=("item:laboratory:language",),
+        method="decision_study",
+        reason=jr.Message(code="few_laboratories", params={"n_laboratories": 3}) if many else None,
+    )  # fmt: skip
+    second = msgspec.structs.replace(
+        first,
+        concept="refusal",
+        rater=PRIMARY["refusal"],
+        raters=(PRIMARY["refusal"], "judge-b"),
+        margin=0.05,
+        margin_basis="default",
+        half_width=0.21,
+        design={**design, "rater": 2, "attempt": N_ATTEMPTS},
+        parts={"rater": 0.7, "item": 0.2, "attempt": 0.1},
+        tokens_per_generation=None,
+        tokens_leave_out_judges=True,
+        more=(
+            _more("item", N_ITEMS, (0.21, 0.2, 0.195, 0.19, 0.188), left=0.186,
+                  reason=jr.Message(code="no_number_suffices")),
+            fixed,
+            _more("rater", 2, (0.21, 0.06, 0.048, 0.043, 0.041), needed=5, half_width=0.049, left=0.04,
+                  extra_calls=4320),
+            _more("attempt", N_ATTEMPTS, (), reason=lacking),
+        ),
+        cheapest="rater",
+        reason=None,
+    )  # fmt: skip
+    third = msgspec.structs.replace(
+        second, raters=(PRIMARY["refusal"],), half_width=None, parts={}, more=(), cheapest=None,
+        generalizability=None, dependability=None, left_out=(), reason=jr.Message(code="one_item"),
+    )  # fmt: skip
+    return [first, second, third]
 
 
 def _judges(sim: Simulation) -> list[jr.JudgeAgainstHuman]:
@@ -402,6 +663,196 @@ def _agreement(sim: Simulation) -> list[jr.Agreement]:
         )
     )
     return found
+
+
+def _bayes(sim: Simulation, cells: Sequence[jr.Cell]) -> list[jr.BayesTable]:
+    """A cross-check that shifts every score a little, and one whose chains do not agree."""
+    spread = jr.BayesSpread(
+        source="item:language", sd=0.41, interval=interval(0.02, 0.9, "hierarchical_logistic"), levels=160
+    )
+    few = jr.BayesSpread(
+        source="laboratory", sd=None, interval=None, levels=1, reason=jr.Message(code="one_level")
+    )
+    tables = []
+    for concept, reason in (("arithmetic", None), ("refusal", jr.Message(code="not_converged"))):
+        mine = [c for c in cells if c.primary and c.concept == concept and c.model == sim.models[0]]
+        tables.append(
+            jr.BayesTable(
+                model=sim.models[0],
+                concept=concept,
+                rater=PRIMARY[concept],
+                cells=tuple(_bayes_cell(cell, reason) for cell in mine),
+                spreads=() if reason else (few, spread),
+                between=_shifted(estimate_of(np.array([0.1, 0.12]), 960, "generalized"), reason),
+                core_between_sd=0.109,
+                core_between_interval=None,
+                agreement=tuple(
+                    jr.BayesAgreement(
+                        estimand=which,
+                        n_cells=0 if reason else len(mine),
+                        n_overlapping=0 if reason else len(mine) - (which == "generalized"),
+                        n_inside=0 if reason else len(mine) - 2,
+                        largest_difference=None if reason else 0.03,
+                        laboratory=None,
+                        language=None if reason else sim.languages[-1],
+                    )
+                    for which in ("benchmark", "generalized")
+                ),
+                n_items=N_ITEMS - 10,
+                n_items_all=N_ITEMS,
+                n_scores=1440,
+                chains=4,
+                draws=1000,
+                divergences=0 if reason is None else 71,
+                r_hat=1.004 if reason is None else 1.31,
+                effective_size=812.0 if reason is None else 9.0,
+                method="hierarchical_logistic",
+                reason=reason,
+            )
+        )
+    return tables
+
+
+def _shifted(estimate: jr.Estimate, reason: jr.Message | None) -> jr.Estimate:
+    if reason is not None or estimate.value is None or estimate.interval is None:
+        return missing(reason.code if reason else "no_scores")
+    ends = (0.97 * estimate.interval.low, 0.97 * estimate.interval.high)
+    return msgspec.structs.replace(
+        estimate, value=0.97 * estimate.value, interval=interval(*ends, "hierarchical_logistic")
+    )
+
+
+def _bayes_cell(cell: jr.Cell, reason: jr.Message | None) -> jr.BayesCell:
+    return jr.BayesCell(
+        laboratory=cell.laboratory,
+        language=cell.language,
+        benchmark=missing("items_sampled"),
+        generalized=_shifted(cell.generalized, reason),
+        core_benchmark=cell.benchmark,
+        core_generalized=cell.generalized,
+        benchmark_overlaps=None,
+        generalized_overlaps=None if reason else True,
+    )
+
+
+def _severity(sim: Simulation) -> list[jr.SeverityTable]:
+    """Two raters of one concept over all languages and in each; in the last no interval can be had."""
+    tables = []
+    for index, language in enumerate((None, *sim.languages)):
+        lack = language is not None and language == sim.languages[-1]
+        reason = jr.Message(code="raters_few_items", params={"n_items": 1, "n_raters": 2})
+        raters = []
+        for rater, sign in (("judge-a", 1.0), ("panel", -1.0)):
+            n, value = (480 if language is None else 120), sign * (0.06 + 0.01 * index)
+            told = jr.Estimate(
+                value=value,
+                interval=None if lack else interval(value - 0.03, value + 0.03, "additive_raters_clustered"),
+                n_items=1 if lack else N_ITEMS,
+                n_scores=n,
+                estimand="generalized",
+                standard_error=None if lack else 0.015,
+                reason=jr.Message(code="one_cluster") if lack else None,
+            )
+            raters.append(
+                jr.RaterSeverity(
+                    rater=rater, severity=told, n_ratings=n, connected_set=0, simulated=rater == "panel"
+                )
+            )
+        tables.append(
+            jr.SeverityTable(
+                concept="refusal",
+                language=language,
+                raters=tuple(raters),
+                residual_sd=0.21,
+                p_equal=None if lack else 0.0007,
+                n_objects=480 if language is None else 120,
+                n_sets=1,
+                method="additive_raters_clustered",
+                reason=reason if lack else None,
+            )
+        )
+    return tables
+
+
+def _corrections(sim: Simulation) -> list[jr.Correction]:
+    """The judge corrected by a simulated panel; in the last language too few answers were rated."""
+    found = []
+    for model in sim.models:
+        for lab, language in (
+            *((None, tag) for tag in (None, *sim.languages)),
+            *((lab, None) for lab in sim.laboratories),
+            (sim.laboratories[0], sim.languages[0]),
+        ):
+            lack = len(sim.languages) > 1 and language in (None, sim.languages[-1])
+            reason = "human_ratings_missing_in" if language is None else "no_human_ratings"
+            params = {"languages": [sim.languages[-1]]} if language is None else {}
+            n_human = 120 if language is None else 0 if lack else 60
+            raw = estimate_of(sim.pooled(lab, model, language, "refusal"), 480, "generalized")
+            assert raw.value is not None
+            value = max(0.0, raw.value - 0.18)
+            ends = (max(0.0, value - 0.09), min(1.0, value + 0.08))
+            told = msgspec.structs.replace(raw, value=value, interval=interval(*ends, "ppi_stratified"))
+            found.append(
+                jr.Correction(
+                    rater="judge-a",
+                    humans=("panel",),
+                    concept="refusal",
+                    model=model,
+                    language=language,
+                    laboratory=lab,
+                    raw=raw,
+                    corrected=missing(reason, **params) if lack else told,
+                    rogan_gladen=told if language and not lack else missing("rogan_gladen_one_language"),
+                    weight=None if lack else 0.62,
+                    clipped=value == 0.0,
+                    n_human=n_human,
+                    n_judge=480,
+                    human_needed=140 if lab is None else None,
+                    wanted=0.05,
+                    primary=True,
+                    simulated=True,
+                )
+            )
+    return found
+
+
+def _corrected_differences(sim: Simulation) -> list[jr.CorrectedDifference]:
+    found = []
+    for left, right in itertools.combinations(sim.languages, 2):
+        lack = right == sim.languages[-1]
+        gap = sim.pooled(None, sim.models[0], left, "refusal") - sim.pooled(
+            None, sim.models[0], right, "refusal"
+        )
+        told = estimate_of(gap, 480, "generalized", bounded=False)
+        found.append(
+            jr.CorrectedDifference(
+                axis="language",
+                left=left,
+                right=right,
+                model=sim.models[0],
+                concept="refusal",
+                rater="judge-a",
+                raw=told.value,
+                corrected=missing("human_ratings_missing_in", languages=[right]) if lack else told,
+                p_value=None if lack else 0.21,
+                p_adjusted=None if lack else 0.63,
+                margin=0.1,
+                verdict="not estimable" if lack else "inconclusive",
+                n_human=60 if lack else 120,
+                human_needed=900,
+                wanted=0.05,
+                primary=True,
+                simulated=True,
+            )
+        )
+    return found
+
+
+RANGES = (
+    jr.RangeOfUse(method="krippendorff_alpha_nominal", n_holds=100, narrow=True, n_estimates=5, n_outside=4),
+    jr.RangeOfUse(method="paired_t", n_holds=30, narrow=False, n_estimates=42, n_outside=0),
+    jr.RangeOfUse(method="wilson", n_holds=30, narrow=False, n_estimates=15, n_outside=2),
+)
 
 
 def _failures(sim: Simulation) -> list[jr.Failure]:
@@ -500,6 +951,9 @@ def _runs(sim: Simulation) -> list[jr.RunSummary]:
 
 
 METHODS = {
+    "rater_strata": "Nelder (1965), Proc. R. Soc. A 283:147: strata of means and of contrasts.",
+    "group_jackknife": "Shao & Wu (1989), Ann. Stat. 17:1176: delete-a-group jackknife.",
+    "decision_study": "Brennan (2001), Generalizability Theory, chapter 5.",
     "t_interval": "Miller (2024), arXiv 2411.00640, section 2: t interval over items.",
     "wilson": "Wilson (1927), J. Am. Stat. Assoc. 22:209.",
     "paired_t": "Miller (2024), arXiv 2411.00640, section 4: paired differences of item means.",
@@ -665,7 +1119,8 @@ def joint_result(
         contrasts=tuple(_contrasts(sim)),
         agreement=tuple(_agreement(sim)),
         judges=tuple(_judges(sim)),
-        variance=tuple(_variance(sim)),
+        variance=(*_variance(sim), _rated(sim)),
+        decisions=tuple(_decisions(sim)),
         between=tuple(between),
         minimum_differences=(
             jr.MinimumDifference(axis="language", concept="arithmetic", difference=0.13, power=0.8),
@@ -738,5 +1193,16 @@ def joint_result(
                 params={"laboratories": [laboratories[min(1, len(laboratories) - 1)]]},
             ),
             jr.Message(code="note_pooled_laboratories", params={"n_laboratories": len(laboratories)}),
+            jr.Message(
+                code="note_narrow",
+                params={"n_outside": 4, "n_estimates": 5, "methods": ["krippendorff_alpha_nominal"]},
+            ),
         ),
+        corrections=tuple(_corrections(sim)),
+        corrected_differences=tuple(_corrected_differences(sim)),
+        severity=tuple(_severity(sim)),
+        ranges=RANGES,
+        ties=tuple(_ties(sim)),
+        attributions=tuple(_attributions(sim)),
+        bayes=tuple(_bayes(sim, cells)),
     )

@@ -227,3 +227,19 @@ def test_patterns_of_ratings_are_the_same_as_numbers_and_as_rows(monkeypatch: py
 def test_wrong_input_is_refused(call, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("levels", [2, 4])
+def test_ac1_by_counting_pairs_of_ratings(levels: int) -> None:
+    """By its definition (Gwet 2008): agreement pair by pair; chance from how likely each category is."""
+    matrix = np.random.default_rng(31).integers(0, levels, (4, 50)).astype(float)
+    matrix[np.random.default_rng(32).random((4, 50)) < 0.25] = np.nan
+    columns = [[x for x in column if x == x] for column in matrix.T]
+    columns = [column for column in columns if len(column) > 1]
+    agree = np.mean(
+        [np.mean([a == b for i, a in enumerate(c) for j, b in enumerate(c) if i != j]) for c in columns]
+    )
+    share = [np.mean([np.mean([x == level for x in c]) for c in columns]) for level in range(levels)]
+    chance = sum(p * (1 - p) for p in share) / (levels - 1)
+    got = gwet_ac1(matrix, rng=_rng(), replicates=50)
+    assert got.value == pytest.approx((agree - chance) / (1 - chance), rel=1e-12)

@@ -10,15 +10,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consilience.statistics.decision_study import CallCost, PlanReason, decision_study, design_cost
 from consilience.statistics.estimate import Reason
-from consilience.statistics.generalizability import (
-    MAX_LEVELS,
-    CallCost,
-    PlanReason,
-    coefficients,
-    decision_study,
-    design_cost,
-)
+from consilience.statistics.generalizability import MAX_LEVELS, coefficients
 from consilience.statistics.references import METHODS
 from consilience.statistics.variance import Component, VarianceComponents, variance_components
 
@@ -116,7 +110,9 @@ def test_one_random_facet_gives_students_interval() -> None:
 
 @pytest.mark.parametrize("margin", [0.045, 0.05, 0.08])
 def test_the_needed_number_is_the_smallest(margin: float) -> None:
-    study = decision_study(FULL, DESIGN, margin, cost=CallCost(generation_tokens=300, judge_tokens=500))
+    study = decision_study(
+        FULL, DESIGN, margin, cost=CallCost(generation_tokens=300, judges=1.0, judge_tokens=500)
+    )
     found = 0
     for more in study.more:
         if more.needed is None:
@@ -145,7 +141,7 @@ def test_where_no_number_suffices_the_answer_says_so_and_what_is_left() -> None:
 
 
 def test_cost_counts_calls_and_tokens_of_what_is_added() -> None:
-    cost = CallCost(generation_tokens=100, judge_tokens=10)
+    cost = CallCost(generation_tokens=100, judges=1.0, judge_tokens=10)
     levels = {"item": 10, "laboratory": 2, "rater": 3, "attempt": 4}
     assert design_cost(levels, cost).calls == 80 + 240
     assert design_cost(levels, cost).tokens == 80 * 100 + 240 * 10

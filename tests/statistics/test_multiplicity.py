@@ -66,7 +66,7 @@ def test_holm_keeps_the_family_error_on_true_hypotheses() -> None:
 
 
 def test_tie_groups_of_two_clear_classes() -> None:
-    groups = tie_groups([0.9, 0.2, 0.88, 0.25], [(0, 1), (0, 3), (2, 1), (2, 3)])
+    groups = tie_groups([0.9, 0.2, 0.88, 0.25], [(0, 1), (0, 3), (2, 1), (2, 3), (2, 3)])
     assert groups.groups == ((0, 2), (3, 1))
     assert groups.best_rank == (1, 3, 1, 3)
     assert groups.worst_rank == (2, 4, 2, 4)
@@ -92,3 +92,18 @@ def test_tie_groups_say_exactly_who_differs(n: int, data) -> None:
     groups = tie_groups(values, different).groups
     together = {pair for group in groups for pair in itertools.combinations(sorted(group), 2)}
     assert together == set(pairs) - set(different)
+
+
+def test_tie_ranks_follow_the_comparison_and_not_the_order_of_values() -> None:
+    """A pair may differ one way on its common items while the means over all items lie the other way."""
+    groups = tie_groups([3.0, 2.0], [(1, 0)])
+    assert (groups.best_rank, groups.worst_rank) == ((2, 1), (2, 1))
+
+
+def test_exponentially_many_tie_groups_are_not_listed() -> None:
+    """Twenty pairs that differ within themselves only have 2^20 groups."""
+    found = tie_groups([float(k) for k in range(40)], [(2 * k + 1, 2 * k) for k in range(20)])
+    assert found.groups is None
+    assert found.best_rank[:2] == (2, 1)
+    few = tie_groups([float(k) for k in range(10)], [(2 * k + 1, 2 * k) for k in range(5)])
+    assert len(few.groups) == 32

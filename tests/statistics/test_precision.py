@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
+from tests.optional import optional
 
 from consilience.statistics.estimate import Reason
 from consilience.statistics.precision import (
@@ -117,6 +118,40 @@ def test_outlier_tests_find_the_planted_laboratory() -> None:
     assert cochran_test([1.0], 2) is None
     assert cochran_test([0.0, 0.0], 2) is None
     assert grubbs_test([1.0, 1.0, 1.0]) is None
+
+
+def test_cochran_and_grubbs_equal_pt13528() -> None:
+    outliers = optional("pt13528.outliers")
+    variances, means = [1.0, 2.0, 0.5, 4.0, 1.5], [0.1, 0.0, -0.2, 0.05, 0.9]
+    cochran, grubbs = cochran_test(variances, 3), grubbs_test(means)
+    statistic, critical, position = outliers.cochran(variances, 4, 0.05)
+    assert (cochran.statistic, cochran.critical_5) == pytest.approx((statistic, critical))
+    assert cochran.position == position
+    high, _, critical = outliers.grubbs(means, 0.01)
+    assert (grubbs.statistic, grubbs.critical_1) == pytest.approx((high, critical))
+
+
+def test_cochran_with_unequal_numbers_tests_the_least_likely_share() -> None:
+    """The share of squares of one laboratory is Beta(df_i / 2, rest / 2); by Bonferroni over all."""
+    df = np.array([2.0, 8.0, 4.0])
+    got = cochran_test([3.0, 1.0, 1.2], df)
+    squares = df * [3.0, 1.0, 1.2]
+    shares = squares / squares.sum()
+    tails = stats.beta.sf(shares, df / 2, (14 - df) / 2)
+    assert got.position == int(np.argmin(tails)) == 0
+    assert got.statistic == pytest.approx(shares[0])
+    assert got.critical_5 == pytest.approx(stats.beta.ppf(1 - 0.05 / 3, 1.0, 6.0))
+    assert cochran_test([1.0, 2.0], [0.0, 3.0]) is None
+
+
+def test_cochran_with_unequal_numbers_keeps_its_level() -> None:
+    rng = np.random.default_rng(4)
+    df = np.array([2, 4, 12, 6, 3])
+    wrong = [
+        test.statistic > test.critical_5
+        for test in (cochran_test(rng.chisquare(df) / df, df) for _ in range(4_000))
+    ]
+    assert np.mean(wrong) == pytest.approx(0.05, abs=0.011)
 
 
 def test_straggler_lies_between_the_two_levels() -> None:

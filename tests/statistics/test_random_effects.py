@@ -10,7 +10,13 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 from consilience.statistics.estimate import Reason
-from consilience.statistics.random_effects import dersimonian_laird, paule_mandel, q_profile, random_effects
+from consilience.statistics.random_effects import (
+    dersimonian_laird,
+    paule_mandel,
+    q_profile,
+    random_effects,
+    within_bounds,
+)
 
 VALUES = np.array([0.61, 0.55, 0.70, 0.42, 0.66, 0.58])
 VARIANCES = np.array([0.001, 0.002, 0.0015, 0.001, 0.003, 0.0008])
@@ -32,6 +38,32 @@ def test_hartung_knapp_equals_statsmodels() -> None:
     assert got.p_homogeneous == pytest.approx(stats.chi2.sf(expected.q, 5), rel=1e-9)
     error = expected.sd_eff_w_re_hksj if expected.scale_hksj_re > 1 else expected.sd_eff_w_re
     assert got.mean.standard_error == pytest.approx(error, rel=1e-9)
+
+
+def test_i_squared_of_any_spread_is_on_the_scale_of_statsmodels() -> None:
+    """With the moment estimator it is statsmodels' I2; with Paule and Mandel's, the same typical variance."""
+    expected = combine_effects(VALUES, VARIANCES, method_re="chi2", use_t=True)
+    typical = expected.tau2 * (1 - expected.i2) / expected.i2
+    mandel = combine_effects(VALUES, VARIANCES, method_re="iterated", use_t=True, atol=1e-14)
+    got = random_effects(VALUES, VARIANCES)
+    assert got.tau2 == pytest.approx(mandel.tau2, rel=1e-6)
+    assert got.i_squared == pytest.approx(mandel.tau2 / (mandel.tau2 + typical), rel=1e-6)
+    ends = [got.tau2_interval.low, got.tau2_interval.high]
+    assert [got.i_squared_interval.low, got.i_squared_interval.high] == pytest.approx(
+        [end / (end + typical) for end in ends]
+    )
+
+
+def test_intervals_are_cut_where_the_scale_ends() -> None:
+    got = random_effects([0.1, 0.5, 0.9], [0.001] * 3)
+    cut = within_bounds(got, (0.0, 1.0))
+    assert got.prediction.low < 0 < 1 < got.prediction.high
+    assert (cut.prediction.low, cut.prediction.high) == (0.0, 1.0)
+    assert (cut.mean.interval.low, cut.mean.interval.high) == (0.0, 1.0)
+    assert cut.tau2_interval.high == 0.25 < got.tau2_interval.high
+    assert within_bounds(got, None) is got
+    one = random_effects([0.5], [0.01])
+    assert within_bounds(one, (0.0, 1.0)) == one
 
 
 def test_paule_mandel_and_q_profile_solve_their_equations() -> None:

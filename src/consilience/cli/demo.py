@@ -41,8 +41,8 @@ def command(folder: Path, model: str, limit: int | None, fresh: bool, as_json: b
     """Three laboratories test a real model in four languages and get one joint report with its errors.
 
     Nothing is downloaded: the model is packaged. One laboratory departs from the protocol, and the report
-    must find it. The human ratings are simulated, and labelled so. Started again, it goes on where it
-    stopped.
+    must find it. A second judge is simulated with known errors, and the report must correct them. The human
+    ratings are simulated too; all of them are labelled so. Started again, it goes on where it stopped.
     """
     from consilience.cli.exercise.run_progress import shown_progress
     from consilience.demo.demonstration import Told, demonstrate, remove

@@ -19,12 +19,19 @@ import numpy as np
 import scipy
 
 from consilience import __version__
+from consilience.evaluation.analysis_attribution import make_attributions
+from consilience.evaluation.analysis_bayes import check_bayes, with_bayes
 from consilience.evaluation.analysis_cells import cell_rows, make_cells
 from consilience.evaluation.analysis_contrasts import make_contrasts
-from consilience.evaluation.analysis_laboratories import make_between
+from consilience.evaluation.analysis_corrected_differences import make_corrected_differences
+from consilience.evaluation.analysis_correction import judged_raters, make_corrections
+from consilience.evaluation.analysis_decisions import make_decisions
+from consilience.evaluation.analysis_laboratories import make_between, method_keys
 from consilience.evaluation.analysis_notes import Noted, make_notes
+from consilience.evaluation.analysis_ranges import with_ranges
 from consilience.evaluation.analysis_raters import make_agreement, make_judges
 from consilience.evaluation.analysis_setting import Setting, make_setting
+from consilience.evaluation.analysis_severity import make_severity
 from consilience.evaluation.analysis_tallies import (
     language_order,
     make_concepts,
@@ -35,7 +42,12 @@ from consilience.evaluation.analysis_tallies import (
     make_raters,
     make_runs,
 )
-from consilience.evaluation.analysis_variance import make_minimum_differences, make_variance
+from consilience.evaluation.analysis_ties import make_ties
+from consilience.evaluation.analysis_variance import (
+    estimate_spread,
+    make_minimum_differences,
+    make_variance,
+)
 from consilience.evaluation.checklist import Evidence, make_checklist
 from consilience.evaluation.deviations import deviations
 from consilience.evaluation.joint_result import (
@@ -43,6 +55,8 @@ from consilience.evaluation.joint_result import (
     BetweenLaboratories,
     Cell,
     Contrast,
+    CorrectedDifference,
+    Correction,
     Deviation,
     Estimate,
     JointResult,
@@ -51,6 +65,7 @@ from consilience.evaluation.joint_result import (
     MinimumDifference,
 )
 from consilience.evaluation.merge import Merged, merge
+from consilience.evaluation.merge_choice import LOCAL_ENGINE
 from consilience.evaluation.merge_engine import MEMORY_LIMIT, THREADS
 from consilience.evaluation.protocol import Protocol
 from consilience.evaluation.verdict import Findings, make_verdict
@@ -68,6 +83,8 @@ def analyse(
     progress: Progress | None = None,
     memory_limit: str = MEMORY_LIMIT,
     threads: int = THREADS,
+    engine: str = LOCAL_ENGINE,
+    bayes: bool = False,
 ) -> JointResult:
     """Merge the scores of laboratories and compute the joint result.
 
@@ -77,16 +94,30 @@ def analyse(
         now: For the document's date.
         seed: Of resampling; None: the protocol's.
         progress: Told what is being done.
-        memory_limit: Of the columnar engine.
-        threads: Of the columnar engine.
+        memory_limit: Of the columnar engine, in each process.
+        threads: Of the columnar engine; of a Ray on this machine: its workers.
+        engine: Who reads the rows: `duckdb`, `ray` or `ray://HOST:PORT`; the result is the same.
+        bayes: Whether to cross-check by a hierarchical model (extra `bayes`).
 
     Raises:
+        MissingExtraError: `bayes` is asked for and numpyro is not installed, or `ray` and Ray is not.
+        PartnerError: The Ray cluster, or a worker of it, fails.
         InputError: A file cannot be used; the error names file and line.
         IncompatibleError: Files do not belong together; the error says which and why.
         LimitError: A documented limit is passed.
     """
-    merged = merge(inputs, protocol=protocol, progress=progress, memory_limit=memory_limit, threads=threads)
-    return analyse_merged(merged, now=now, seed=seed, progress=progress)
+    if bayes:
+        check_bayes()
+    merged = merge(
+        inputs,
+        protocol=protocol,
+        progress=progress,
+        memory_limit=memory_limit,
+        threads=threads,
+        engine=engine,
+    )
+    result = analyse_merged(merged, now=now, seed=seed, progress=progress)
+    return with_bayes(result, merged, progress) if bayes else result
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +133,8 @@ class _Measured:
     judges: tuple[JudgeAgainstHuman, ...]
     between: tuple[BetweenLaboratories, ...]
     minimum: tuple[MinimumDifference, ...]
+    corrections: tuple[Correction, ...]
+    corrected_differences: tuple[CorrectedDifference, ...]
 
 
 def _measure(merged: Merged, setting: Setting, tell: Progress) -> _Measured:
@@ -114,10 +147,18 @@ def _measure(merged: Merged, setting: Setting, tell: Progress) -> _Measured:
     tell("raters")
     agreement, sampled = make_agreement(tables, setting, rng)
     judges = make_judges(tables, setting)
+    judged = judged_raters(merged, setting)
+    corrections, cut = make_corrections(merged, setting, judged, cells)
+    corrected, left_out = make_corrected_differences(merged, setting, judged)
+    capped += [*cut, *left_out]
+    del judged
     tell("laboratories")
     between = make_between(tables, setting)
     minimum = make_minimum_differences(contrasts, setting)
-    return _Measured(setting, cells, contrasts, capped, agreement, sampled, judges, between, minimum)
+    return _Measured(
+        setting, cells, contrasts, capped, agreement, sampled, judges, between, minimum,
+        corrections, corrected,
+    )  # fmt: skip
 
 
 def analyse_merged(
@@ -128,6 +169,8 @@ def analyse_merged(
     tables = merged.tables
     m = _measure(merged, setting, progress or (lambda _: None))
     departures = _deviations(merged)
+    attributions, unattributed = make_attributions(merged, setting, departures)
+    spreads = estimate_spread(tables, setting)
     result = JointResult(
         generated_at=now.astimezone(datetime.UTC).isoformat(timespec="seconds"),
         software=_software(),
@@ -144,20 +187,28 @@ def analyse_merged(
         contrasts=m.contrasts,
         agreement=m.agreement,
         judges=m.judges,
-        variance=make_variance(tables, setting),
+        variance=make_variance(spreads, tables, setting),
+        decisions=make_decisions(spreads, merged, setting),
         between=m.between,
         minimum_differences=m.minimum,
         failures=make_failures(merged),
         deviations=departures,
         checklist=make_checklist(
-            Evidence(merged, setting, m.cells, m.contrasts, m.agreement, m.judges, m.minimum)
+            Evidence(
+                merged, setting, m.cells, m.contrasts, m.agreement, m.judges, m.minimum, m.corrections
+            )
         ),
         runs=make_runs(merged),
         inputs=make_inputs(merged),
         methods={},
-        notes=_notes(merged, m),
+        notes=(*_notes(merged, m), *unattributed),
+        corrections=m.corrections,
+        corrected_differences=m.corrected_differences,
+        severity=make_severity(tables, setting),
+        ties=make_ties(m.contrasts, setting),
+        attributions=attributions,
     )
-    return _with_methods(result)
+    return _with_methods(with_ranges(result))
 
 
 def _verdict(merged: Merged, m: _Measured, departures: Sequence[Deviation]) -> tuple[Message, Message]:
@@ -172,6 +223,7 @@ def _verdict(merged: Merged, m: _Measured, departures: Sequence[Deviation]) -> t
             minimum_differences=m.minimum,
             deviations=departures,
             with_manifest=_with_manifest(merged),
+            corrections=m.corrections,
         )
     )
 
@@ -227,12 +279,17 @@ def _method_keys(result: JointResult) -> set[str]:
     keys |= {row.statistic for row in result.agreement}
     keys |= {row.interval.method for row in result.agreement if row.interval is not None}
     keys |= {table.method for table in result.variance}
+    keys |= {table.method for table in result.severity}
     keys |= {
-        component.share_interval.method
+        interval.method
         for table in result.variance
         for component in table.components
-        if component.share_interval is not None
+        for interval in (component.interval, component.share_interval)
+        if interval is not None
     }
+    keys |= {study.method for study in result.decisions}
+    keys |= method_keys(result.between) | ({"tie_groups"} if result.ties else set())
+    keys |= {"setting_regression"} if result.attributions else set()
     keys |= {b.between_sd_interval.method for b in result.between if b.between_sd_interval is not None}
     keys.add(result.exercise.multiplicity)
     return keys
@@ -245,11 +302,23 @@ def _estimates(result: JointResult) -> Iterator[Estimate]:
         yield contrast.difference
     for row in result.judges:
         yield from (row.agreement, row.sensitivity, row.specificity, row.bias)
+    for one in result.corrections:
+        yield from (one.corrected, one.rogan_gladen)
+    for pair in result.corrected_differences:
+        yield pair.corrected
+    for table in result.severity:
+        yield from (one.severity for one in table.raters)
     for between in result.between:
-        for score in between.laboratories:
-            yield score.mean
-            if score.deviation is not None:
-                yield score.deviation
+        yield from _of_laboratories(between)
+
+
+def _of_laboratories(between: BetweenLaboratories) -> Iterator[Estimate]:
+    if between.summary is not None:
+        yield between.summary.mean
+    for score in between.laboratories:
+        yield score.mean
+        if score.deviation is not None:
+            yield score.deviation
 
 
 def _of_cell(cell: Cell) -> tuple[Estimate, Estimate]:

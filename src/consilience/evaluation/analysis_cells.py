@@ -19,6 +19,7 @@ from consilience.errors import LimitError
 from consilience.evaluation.analysis_setting import Setting, to_estimate
 from consilience.evaluation.joint_result import Cell
 from consilience.evaluation.merge import Merged
+from consilience.evaluation.merge_columns import narrow
 from consilience.evaluation.merge_tables import ItemTable, ScoreTables
 from consilience.statistics.cells import CellEstimates, estimate_both
 from consilience.statistics.item_rows import ScoredRows, compact, scored_rows
@@ -30,6 +31,7 @@ AVERAGED = ((False, False), (True, False), (False, True), (True, True))
 """Whether laboratories and languages are averaged over."""
 
 Ints = NDArray[np.int64]
+Codes = NDArray[np.integer]
 Flags = NDArray[np.bool_]
 
 
@@ -58,6 +60,7 @@ def make_cells(merged: Merged, setting: Setting) -> tuple[Cell, ...]:
     counts = [_dropped(unscored, *drop) for drop in AVERAGED]
     cells: list[list[Cell]] = [[] for _ in AVERAGED]
     for rater in range(len(setting.raters)):
+        every = shared = None  # those of the last rater go before these are made
         left_out = _left_out(merged, rater)
         every = _scored(merged.tables.items, setting, rater)
         shared = _scored(merged.tables.items, setting, rater, left_out) if left_out.any() else every
@@ -101,13 +104,13 @@ def _dropped(counts: dict[CellKey, int], laboratory: bool, language: bool) -> di
 
 
 class _Rows(NamedTuple):
-    """The item rows that a rater scored."""
+    """The item rows that a rater scored; codes but those of items in the narrowest type."""
 
     scores: ScoredRows
-    laboratory: Ints
-    model: Ints
-    language: Ints
-    concept: Ints
+    laboratory: Codes
+    model: Codes
+    language: Codes
+    concept: Codes
     item: Ints
 
 
@@ -140,8 +143,10 @@ def _scored(items: ItemTable, setting: Setting, rater: int, left_out: Flags | No
     scores = scored_rows(
         items.sums[rater][chosen], counts[chosen], items.squares[rater][chosen], setting.raters[rater].bounds
     )
-    codes = (items.laboratory, items.model, items.language, items.concept, items.item)
-    return _Rows(scores, *(array[chosen] for array in codes))
+    laboratory, model, language, concept = (
+        narrow(codes[chosen]) for codes in (items.laboratory, items.model, items.language, items.concept)
+    )
+    return _Rows(scores, laboratory, model, language, concept, items.item[chosen])
 
 
 def _cells_of_rater(
@@ -176,7 +181,7 @@ def _estimates(
         return estimate_both(rows.scores, cell, None, None, len(keys), level=level, bounds=bounds)
     part = rows.laboratory if over_laboratories else rows.language
     if over_laboratories and over_languages:
-        part = rows.laboratory * len(tables.languages) + rows.language
+        part = rows.laboratory.astype(np.int64) * len(tables.languages) + rows.language
     return estimate_both(rows.scores, cell, part, rows.item, len(keys), level=level, bounds=bounds)
 
 

@@ -3,8 +3,9 @@ sides have.
 
 Each concept is compared by its primary rater (raters: every pair on one scale). A side's value of an item
 is its mean over the laboratories and languages in which both sides have the item, so that nothing but the
-axis differs. Families of correction are axis × concept. Verdicts look at the margin of the axis; without a
-margin nothing is called equivalent.
+axis differs. Families of correction are axis × concept; laboratories are compared in each language too, and
+these pairs are a family of their own, so that looking closer costs the comparison over all languages nothing.
+Verdicts look at the margin of the axis; without a margin nothing is called equivalent.
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ from consilience.statistics.item_rows import compact
 from consilience.statistics.multiplicity import adjust
 
 MAX_CONTRASTS = 20_000
-"""Contrasts along one axis; where there are more, none of the axis is computed and a note says so."""
+"""Contrasts along one axis (of laboratories: also of those in each language together); where there are more,
+none of them is computed and a note says so."""
 MAX_CUBE = 40_000_000
 """Numbers in the cube of one concept: models × laboratories × languages × items."""
 AXES: tuple[Axis, ...] = ("language", "model", "laboratory", "rater")
+IN_LANGUAGE = "laboratory:language"
+"""Laboratories in each language, as a family and in notes."""
 Floats = NDArray[np.float64]
 
 
@@ -52,6 +56,7 @@ class RawContrast:
     left: str
     right: str
     model: str | None
+    language: str | None
     concept: int
     rater: str | None
     found: statistics.Contrast
@@ -127,35 +132,37 @@ def side(cube: Cube, index: tuple[int | slice, ...]) -> Cube:
 def make_contrasts(tables: ScoreTables, setting: Setting) -> tuple[tuple[Contrast, ...], list[Message]]:
     """Compute the contrasts of every axis, corrected over their families, and notes on what was not
     computed."""
-    raw: dict[Axis, list[RawContrast]] = {axis: [] for axis in AXES}
+    raw: dict[str, list[RawContrast]] = {family: [] for family in (*AXES, IN_LANGUAGE)}
     notes, computed = [], []
-    for axis in AXES:
-        pairs = _planned(tables, axis)
+    for family in raw:
+        pairs = _planned(tables, family)
         if pairs > MAX_CONTRASTS:
-            notes.append(say("note_contrasts_capped", axis=axis, pairs=pairs, limit=MAX_CONTRASTS))
+            notes.append(say("note_contrasts_capped", axis=family, pairs=pairs, limit=MAX_CONTRASTS))
         else:
-            computed.append(axis)
-    along = [axis for axis in computed if axis != "rater"]
+            computed.append(family)
+    along = [axis for axis in AXES if axis in computed and axis != "rater"]
     for concept, chosen in enumerate(setting.concepts if along else ()):
         cube = make_cube(tables, concept, chosen.primary)
         if cube is not None:
             for axis in along:
                 raw[axis] += _along(tables, setting, axis, concept, cube)
+            if IN_LANGUAGE in computed and len(tables.languages) > 1:
+                raw[IN_LANGUAGE] += _in_each_language(tables, setting, concept, cube)
     if "rater" in computed:
         raw["rater"] += _between_raters(tables, setting)
-    return _corrected([one for axis in AXES for one in raw[axis]], setting), notes
+    return _corrected([one for family in raw.values() for one in family], setting), notes
 
 
-def _planned(tables: ScoreTables, axis: Axis) -> int:
+def _planned(tables: ScoreTables, family: str) -> int:
     sizes = {
         "language": len(tables.languages),
         "model": len(tables.models),
         "laboratory": len(tables.laboratories),
         "rater": len(tables.raters),
     }  # fmt: skip
-    n = sizes[axis]
-    times = len(tables.concepts) * (1 if axis == "model" else len(tables.models))
-    return n * (n - 1) // 2 * times
+    n = sizes[family.partition(":")[0]]
+    times = len(tables.concepts) * (1 if family == "model" else len(tables.models))
+    return n * (n - 1) // 2 * times * (len(tables.languages) if family == IN_LANGUAGE else 1)
 
 
 def _along(
@@ -182,6 +189,31 @@ def _along(
                 left=names[i],
                 right=names[j],
                 model=None if model is None else tables.models[model],
+                language=None,
+                concept=concept,
+                rater=rater.id,
+                found=found,
+                n_left_only=only_left,
+                n_right_only=only_right,
+            )
+
+
+def _in_each_language(
+    tables: ScoreTables, setting: Setting, concept: int, cube: Cube
+) -> Iterator[RawContrast]:
+    """Every pair of laboratories in every language, within each model."""
+    rater = setting.raters[setting.concepts[concept].primary]
+    given = np.asarray(np.isfinite(cube.means).any(axis=-1))
+    for model, language in np.ndindex(len(tables.models), len(tables.languages)):
+        for i, j in combinations(np.flatnonzero(given[model, :, language]).tolist(), 2):
+            sides = [side(cube, (model, k, language)) for k in (i, j)]
+            found, only_left, only_right = compare(sides[0], sides[1], rater, setting.level)
+            yield RawContrast(
+                axis="laboratory",
+                left=tables.laboratories[i],
+                right=tables.laboratories[j],
+                model=tables.models[model],
+                language=tables.languages[language],
                 concept=concept,
                 rater=rater.id,
                 found=found,
@@ -213,6 +245,7 @@ def _between_raters(tables: ScoreTables, setting: Setting) -> Iterator[RawContra
                     left=first.id,
                     right=second.id,
                     model=tables.models[model],
+                    language=None,
                     concept=concept,
                     rater=None,
                     found=found,
@@ -249,9 +282,9 @@ def _paired(
 
 
 def _corrected(raw: Sequence[RawContrast], setting: Setting) -> tuple[Contrast, ...]:
-    families: dict[tuple[Axis, int], list[int]] = {}
+    families: dict[str, list[int]] = {}
     for number, one in enumerate(raw):
-        families.setdefault((one.axis, one.concept), []).append(number)
+        families.setdefault(_family(one, setting), []).append(number)
     adjusted: list[float | None] = [None] * len(raw)
     for members in families.values():
         p_values = adjust([raw[number].found.p_value for number in members], setting.multiplicity)
@@ -271,7 +304,7 @@ def _written(one: RawContrast, p_adjusted: float | None, setting: Setting) -> Co
         right=one.right,
         model=one.model,
         laboratory=None,
-        language=None,
+        language=one.language,
         concept=concept.id,
         rater=one.rater,
         difference=to_estimate(one.found.difference, "generalized"),
@@ -284,5 +317,10 @@ def _written(one: RawContrast, p_adjusted: float | None, setting: Setting) -> Co
         margin=margin,
         verdict=verdict,
         significant=significant,
-        family=f"{one.axis}:{concept.id}",
+        family=_family(one, setting),
     )
+
+
+def _family(one: RawContrast, setting: Setting) -> str:
+    axis = one.axis if one.language is None else IN_LANGUAGE
+    return f"{axis}:{setting.concepts[one.concept].id}"

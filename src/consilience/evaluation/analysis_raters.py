@@ -128,6 +128,7 @@ def _agreement(
         n_shared=found.n_shared,
         simulated=any(setting.raters[rater].simulated for rater in task.raters),
         reason=reason_message(found.reason, n_shared=found.n_shared),
+        n_items=int(np.unique(units.item[here][np.isfinite(scores).sum(axis=0) >= 2]).size),
     )
 
 

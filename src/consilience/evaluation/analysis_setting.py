@@ -159,7 +159,7 @@ def _whole_numbered(groups: Sequence[Group]) -> bool:
     return (
         all(float(end).is_integer() for end in ends)
         and max(ends) - min(ends) < MAX_ORDINAL
-        and all(float(group.fractions).is_integer() for group in groups if group.fractions is not None)
+        and all(group.whole for group in groups if group.whole is not None)
     )
 
 

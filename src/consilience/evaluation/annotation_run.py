@@ -281,7 +281,7 @@ def _take_in(runs: Sequence[RunSample], rows: Iterable[FilledRow], settings: Imp
 
 
 def append_ratings(folder: Path, ratings: Iterable[Rating]) -> int:
-    """Append human ratings to a run that nobody else writes to, and renew its scores.
+    """Append human or simulated ratings to a run that nobody else writes to, and renew its scores.
 
     Ratings whose id is there already are left out, so that doing it again changes nothing.
 

@@ -18,6 +18,7 @@ from consilience.evaluation.joint_result import (
     Cell,
     Checkpoint,
     Contrast,
+    Correction,
     Estimate,
     JudgeAgainstHuman,
     Message,
@@ -42,6 +43,7 @@ class Evidence:
     agreement: Sequence[Agreement]
     judges: Sequence[JudgeAgainstHuman]
     minimum_differences: Sequence[MinimumDifference]
+    corrections: Sequence[Correction] = ()
 
 
 def make_checklist(evidence: Evidence) -> tuple[Checkpoint, ...]:
@@ -136,10 +138,36 @@ def _correction(e: Evidence) -> Line:
     judges = sorted({rater.id for rater in primary.values() if rater.kind is RaterKind.JUDGE})
     if not judges:
         return "not applicable", say("check_correction_no_judge")
-    rows = [row for row in e.judges if row.rater in judges]
-    if rows and all(row.simulated for row in rows):
+    rows = [
+        row
+        for row in e.corrections
+        if row.primary and row.rater in judges and row.laboratory is None and row.language is not None
+    ]
+    if any(row.n_human for row in rows) and all(row.simulated for row in rows if row.n_human):
         return "not met", say("check_correction_simulated", raters=[*judges])
-    return "not met", say("check_correction_missing", raters=[*judges])
+    missing = [row for row in rows if row.simulated or row.corrected.value is None]
+    if rows and not missing:
+        concepts = sorted({row.concept for row in rows})
+        return "met", say("check_correction_done", raters=[*judges], concepts=[*concepts])
+    return "not met", _uncorrected(e, judges, missing)
+
+
+def _uncorrected(e: Evidence, judges: Sequence[str], missing: Sequence[Correction]) -> Message:
+    """Say what is missing to correct every judge, and how many human ratings would do."""
+    needed = [row.human_needed for row in missing if row.human_needed is not None]
+    if not needed:
+        return say("check_correction_missing", raters=[*judges])
+    raters = sorted({row.rater for row in missing})
+    if not any(row.n_human for row in e.corrections if row.rater in raters):
+        return say("check_correction_no_human", raters=[*raters], needed=max(needed))
+    places = {row.language for row in missing}
+    return say(
+        "check_correction_partial",
+        raters=[*raters],
+        languages=[language for language in e.merged.tables.languages if language in places],
+        n_human=min(row.n_human for row in missing),
+        needed=max(needed),
+    )
 
 
 def _power(e: Evidence) -> Line:

@@ -137,7 +137,10 @@ def _rater(planned: Rater, real: RaterIdentity | None) -> Iterator[Difference]:
         return
     if real.kind is not planned.kind:
         yield f"{name}.kind", planned.kind.value, real.kind.value, "major"
-    if planned.kind is RaterKind.PROGRAM and real.version != rater_version(planned):
+    if real.simulated is not planned.simulated:
+        yield f"{name}.simulated", planned.simulated, real.simulated, "major"
+    made_up = planned.simulated and real.simulated
+    if (made_up or planned.kind is RaterKind.PROGRAM) and real.version != rater_version(planned):
         yield f"{name}.version", _short(rater_version(planned)), _short(real.version), "major"
     if planned.kind is RaterKind.JUDGE and real.prompt_digest != prompt_digest(planned):
         yield f"{name}.prompt", _short(prompt_digest(planned)), _short(real.prompt_digest), "major"

@@ -74,6 +74,7 @@ CODES: dict[str, str] = {
     "one-judge": "a verdict rests on a single judge",
     "judge-prompt": "a judge's prompt lacks what it must show",
     "judge-model": "a judge's model is not named",
+    "simulated-rater": "ratings of a judge or human are made up",
     "rater-options": "a program rater cannot be made from its options",
     "no-margin": "an equivalence margin is missing",
     "no-wanted-difference": "the plan does not say which difference it should see",

@@ -15,6 +15,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from consilience.evaluation.result_bayes import BayesAgreement as BayesAgreement
+from consilience.evaluation.result_bayes import BayesCell as BayesCell
+from consilience.evaluation.result_bayes import BayesSpread as BayesSpread
+from consilience.evaluation.result_bayes import BayesTable as BayesTable
 from consilience.evaluation.result_laboratories import Attribution as Attribution
 from consilience.evaluation.result_laboratories import BetweenLaboratories as BetweenLaboratories
 from consilience.evaluation.result_laboratories import LaboratoryScore as LaboratoryScore
@@ -36,6 +40,7 @@ from consilience.evaluation.result_variance import Component as Component
 from consilience.evaluation.result_variance import DecisionStudy as DecisionStudy
 from consilience.evaluation.result_variance import MoreOfOne as MoreOfOne
 from consilience.evaluation.result_variance import VarianceTable as VarianceTable
+from consilience.evaluation.result_variance import WidthAt as WidthAt
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,8 +214,7 @@ class RangeOfUse(msgspec.Struct, frozen=True, kw_only=True):
     n_holds: int
     """From so many units on it holds."""
     narrow: bool
-    """Below that its intervals may be too narrow; otherwise they are too wide."""
-    text: str
+    """Below that its intervals may be too narrow; otherwise they are wider than need be."""
     n_estimates: int
     n_outside: int
 
@@ -264,6 +268,7 @@ class JointResult(msgspec.Struct, frozen=True, kw_only=True):
     ties: tuple[TieGroups, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     ranges: tuple[RangeOfUse, ...] = ()
+    bayes: tuple[BayesTable, ...] = ()
 
 
 def schema() -> dict[str, Any]:

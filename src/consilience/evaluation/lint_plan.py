@@ -25,7 +25,11 @@ def lint_plan(view: LintView, found: Findings) -> None:
     """Note findings about the plan."""
     _check_generation(view, found)
     for place, rater in enumerate(view.protocol.raters):
-        if rater.kind is RaterKind.JUDGE:
+        if rater.simulated:
+            message = f"`{rater.id}` is simulated: nobody is asked, its ratings are made up"
+            step = "Right for a demonstration. Where something is to be found out, ask a real rater."
+            found.add(view.of_plan("simulated-rater", Severity.NOTE, message, step, "raters", place))
+        elif rater.kind is RaterKind.JUDGE:
             _check_judge(view, place, rater, found)
     _check_humans(view, found)
     for place, concept in enumerate(view.protocol.concepts):
@@ -98,7 +102,9 @@ def _check_humans(view: LintView, found: Findings) -> None:
 
 def _check_judges_of(view: LintView, place: int, concept: Concept, found: Findings) -> None:
     primary = primary_rater(view.protocol, concept)
-    judges = [rater for rater in view.raters(concept.id) if rater.kind is RaterKind.JUDGE]
+    judges = [
+        rater for rater in view.raters(concept.id) if rater.kind is RaterKind.JUDGE and not rater.simulated
+    ]
     if primary is not None and primary.kind is RaterKind.JUDGE and len(judges) == 1:
         message = f"the verdict on `{concept.id}` rests on one judge"
         step = "Add a second judge of another family: their agreement says how far one can be trusted."

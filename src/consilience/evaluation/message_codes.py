@@ -25,6 +25,11 @@ VERDICT_CODES: dict[str, dict[str, str]] = {
         "scales": "list: `binary` (the number is a rate), `ordinal` or `continuous`",
         "higher_is_better": "list of true or false",
         "simulated": "list: true where the rater's scores are simulated",
+        "corrected": "list: the number after the rater's errors that real human ratings show are taken out, "
+        "or null",
+        "corrected_lows": "list: lower end of its interval, or null",
+        "corrected_highs": "list: upper end, or null",
+        "corrected_humans": "list: answers that humans rated too, or null where there is no corrected number",
         "level": "confidence level, such as 0.95",
         "estimand": "`benchmark` (on exactly these items) or `generalized` (on items like these)",
         "n_laboratories": "laboratories in the exercise",
@@ -151,8 +156,28 @@ REASON_CODES: dict[str, dict[str, str]] = {
     "few_laboratories": {"n_laboratories": "number of laboratories (fewer than 4: no useful precision)"},
     "not_binary": {"rater": "a rater whose scale is not binary"},
     "no_contrast": {},
+    "no_number_suffices": {},
+    "not_estimated": {},
+    "held_fixed": {},
+    "one_level_elsewhere": {},
+    "correction_needs_mean": {
+        "per_item": "how the protocol makes an item's score: majority, any, all or first"
+    },
+    "human_ratings_missing_in": {"languages": "list: languages without human ratings"},
+    "human_ratings_few_in": {
+        "laboratories": "list: laboratories with fewer human ratings than needed in one of the languages",
+        "languages": "list: languages in which that is so",
+        "needed": "human-rated items that each laboratory needs in each language",
+    },
+    "rogan_gladen_one_language": {},
     "different_scales": {"raters": "list: raters whose scales differ, so that their scores are not compared"},
+    "too_many_groups": {"limit": "groups that are listed at most"},
     "too_many_levels": {"source": "what there are too many of", "limit": "the limit"},
+    "raters_unlinked": {"n_sets": "groups of raters that share no answers with each other"},
+    "raters_few_items": {
+        "n_items": "items that several raters rated",
+        "n_raters": "raters to compare at once",
+    },
 }
 """Why a value or an interval is missing: the reasons of the statistics, and those of the analysis."""
 
@@ -179,6 +204,16 @@ CHECKLIST_CODES: dict[str, dict[str, str]] = {
     "check_judges_one": {"rater": "the only judge"},
     "check_judges_none": {},
     "check_correction_done": {"raters": "list", "concepts": "list"},
+    "check_correction_partial": {
+        "raters": "list: judges that are not corrected everywhere",
+        "languages": "list: languages in which they are not",
+        "n_human": "human ratings in the one of these languages that has fewest",
+        "needed": "human ratings that would do in one language",
+    },
+    "check_correction_no_human": {
+        "raters": "list: judges that no human rating can correct",
+        "needed": "human ratings that would do in one language",
+    },
     "check_correction_missing": {"raters": "list: judges whose error is not carried into the estimate"},
     "check_correction_simulated": {"raters": "list"},
     "check_correction_no_judge": {},
@@ -261,6 +296,24 @@ NOTE_CODES: dict[str, dict[str, str]] = {
     "note_agreement_sampled": {
         "raters": "list",
         "n_units": "generations used, drawn by a hash of their names",
+    },
+    "note_narrow": {
+        "n_outside": "intervals that rest on fewer units than their method needs and may be too narrow",
+        "n_estimates": "intervals of these methods",
+        "methods": "list: keys of these methods",
+    },
+    "note_corrections_cut": {
+        "rows": "corrected means that there are",
+        "limit": "limit: the rest is left out",
+    },
+    "note_corrected_differences_capped": {
+        "axis": "axis",
+        "pairs": "pairs that there are",
+        "limit": "limit: none was corrected",
+    },
+    "note_settings_capped": {
+        "n_settings": "recorded settings that differ between laboratories, for the model and concept with most",
+        "limit": "how many of them were held against the results",
     },
     "note_contrasts_capped": {
         "axis": "axis",

@@ -39,27 +39,32 @@ class RandomEffects(msgspec.Struct, frozen=True, kw_only=True):
     """Mean over laboratories as a sample of laboratories, with the spread between them."""
 
     mean: Estimate
+    """On these items; its `n_items` counts laboratories, which are the units here."""
     tau: float | None
     """Standard deviation between laboratories."""
     tau_interval: Interval | None
     i_squared: float | None
-    """Share of the spread of results that is not their own error."""
+    """Share of the spread of results that is more than their own errors."""
     i_squared_interval: Interval | None
     prediction: Interval | None
-    """Where a further laboratory's true value would lie."""
+    """Where a further laboratory's true value on these items would lie."""
     n_laboratories: int
     method: str
     reason: Message | None = None
+    """Why a number or an interval is missing."""
 
 
 class OutlierTest(msgspec.Struct, frozen=True, kw_only=True):
-    """Cochran's test of the largest variance or Grubbs' test of an extreme mean (ISO 5725-2)."""
+    """Cochran's test of the largest variance or Grubbs' test of an extreme mean (ISO 5725-2): a straggler
+    beyond the 5 % value, an outlier beyond the 1 % value."""
 
     test: str
     """Key of `methods`."""
     laboratory: str | None
+    """The one farthest off, found or not."""
     statistic: float | None
-    critical: float | None
+    critical_5: float | None
+    critical_1: float | None
     found: Literal["outlier", "straggler", "none", "not estimable"]
     reason: Message | None = None
 
@@ -96,7 +101,7 @@ class BetweenLaboratories(msgspec.Struct, frozen=True, kw_only=True):
     summary: RandomEffects | None = None
     """Random-effects mean of the laboratories."""
     robust_mean: float | None = None
-    """Algorithm A (ISO 13528, Annex C)."""
+    """Algorithm A (ISO 13528, Annex C) of three laboratories or more."""
     robust_sd: float | None = None
     outlier_tests: tuple[OutlierTest, ...] = ()
 
@@ -111,7 +116,11 @@ class TieGroups(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[tuple[str, ...], ...]
     """From the best; a name may stand in several groups. Within a group no two differ significantly."""
     best_rank: dict[str, int]
+    """Name → best rank that the data leave open: 1 + how many are significantly better. In the order of the
+    mean paired difference."""
     worst_rank: dict[str, int]
+    reason: Message | None = None
+    """Why `groups` is empty."""
 
 
 class Attribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,16 +131,21 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     rater: str
     setting: str
     """Such as `sampling.temperature`."""
+    level: str | None
+    """The name that counts as 1 (0: any other); None where the setting is a number."""
     unit: Literal["per unit", "present or not"]
     values: dict[str, float | None]
     """Laboratory → its setting as a number; None where it is not known."""
     association: Estimate
+    """Change of the score per unit, or of laboratories with the name; its `n_items` counts laboratories."""
     p_value: float | None
     p_adjusted: float | None
+    """Holm over the settings of this model and concept; settings that cannot be told apart count once."""
     p_permutation: float | None
     p_smallest: float | None
     """The smallest p value that arrangements of the setting over these laboratories could give."""
     between_sd: float | None
+    """Spread between the laboratories whose setting is known."""
     between_sd_with: float | None
     """Spread between laboratories with the setting taken into account."""
     sign_holds: bool | None
@@ -139,3 +153,6 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     same_as: tuple[str, ...]
     """Settings that these laboratories cannot tell apart from this one."""
     n_laboratories: int
+    """Whose setting is known."""
+    only: str | None = None
+    """The single laboratory that has the setting: it cannot be told from anything else about it."""

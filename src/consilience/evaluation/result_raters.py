@@ -27,6 +27,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     n_shared: int
     simulated: bool
     reason: Message | None = None
+    n_items: int | None = None
+    """Items of these generations: the independent units. None: not known."""
 
 
 class JudgeAgainstHuman(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +94,16 @@ class CorrectedDifference(msgspec.Struct, frozen=True, kw_only=True):
     rater: str
     raw: float | None
     corrected: Estimate
+    p_value: float | None
+    p_adjusted: float | None
+    """After correction over the pairs of this axis, concept and rater."""
     margin: float | None
     verdict: Literal["equivalent", "different", "inconclusive", "not estimable"]
     n_human: int
     human_needed: int | None
+    """Human ratings that would bring the half width to `wanted`."""
+    wanted: float
+    primary: bool
     simulated: bool
 
 

@@ -86,7 +86,8 @@ WITH planned AS (
   FROM item AS i CROSS JOIN range(1, $attempts + 1) AS a(attempt)
   LEFT JOIN answer AS g ON g.item = i.item AND g.language = i.language AND g.attempt = a.attempt
 ), rated AS (
-  SELECT p.*, r.id AS rater, r.kind AS rater_kind, s.score, s.status, s.cause AS rating_cause, s.simulated
+  SELECT p.*, r.id AS rater, r.kind AS rater_kind, s.score, s.status, s.cause AS rating_cause,
+    s.simulated OR r.simulated AS simulated
   FROM planned AS p
   JOIN rater AS r ON (r.concepts IS NULL OR list_contains(r.concepts, p.concept))
     AND (p.attempt = 1 OR NOT r.first_only)
@@ -200,7 +201,8 @@ def _load(database: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest,
     )
     database.execute(
         "CREATE TEMP TABLE rater "
-        "(id VARCHAR, kind VARCHAR, concepts VARCHAR[], first_only BOOLEAN, version VARCHAR)"
+        "(id VARCHAR, kind VARCHAR, concepts VARCHAR[], first_only BOOLEAN, version VARCHAR, "
+        "simulated BOOLEAN)"
     )
     versions = {rater.id: rater.version for rater in manifest.raters}
     for rater in protocol.raters:
@@ -212,8 +214,9 @@ def _load(database: duckdb.DuckDBPyConnection, folder: Path, manifest: Manifest,
                 list(rater.concepts) or None,
                 first_only,
                 versions.get(rater.id),
+                rater.simulated,
             ]
-            database.execute("INSERT INTO rater VALUES (?, ?, ?, ?, ?)", row)
+            database.execute("INSERT INTO rater VALUES (?, ?, ?, ?, ?, ?)", row)
     sources = {
         "generations": _lines(folder / GENERATIONS, ANSWER_COLUMNS),
         "failed_generations": _lines(folder / FAILED_GENERATIONS, ANSWER_COLUMNS),

@@ -3,8 +3,8 @@
 Responsible for choosing the sentence and its numbers; `reporting` says it. The rules, in this order:
 
 1. Sentence one gives each model × concept by its primary rater over all laboratories and languages, under
-   the estimand that the protocol fixed beforehand; with more than MAX_RESULTS of them, the lowest and the
-   highest.
+   the estimand that the protocol fixed beforehand, and beside it the number after the rater's errors are
+   taken out where real humans rated enough; with more than MAX_RESULTS of them, the lowest and the highest.
 2. Sentence two looks at the paired differences between laboratories, corrected over their family: if any
    pair differs, the laboratory that is farthest from the mean of the others is named with what its
    manifest shows; if all are equivalent within the margin, they agree; else it is not settled. "No
@@ -24,6 +24,7 @@ from consilience.evaluation.joint_result import (
     BetweenLaboratories,
     Cell,
     Contrast,
+    Correction,
     Counts,
     Deviation,
     Estimate,
@@ -53,6 +54,7 @@ class Findings:
     deviations: Sequence[Deviation]
     with_manifest: frozenset[tuple[str, str]]
     """Laboratory and model of every run whose deviations could be computed."""
+    corrections: Sequence[Correction] = ()
 
 
 def make_verdict(findings: Findings) -> tuple[Message, Message]:
@@ -102,8 +104,28 @@ def _measured(f: Findings) -> Message:
         scales=[raters[cell.rater].scale for cell in results],
         higher_is_better=[higher[cell.concept] for cell in results],
         simulated=[raters[cell.rater].simulated for cell in results],
+        **_corrected(f, results),
         **common,
     )
+
+
+def _corrected(f: Findings, results: Sequence[Cell]) -> dict[str, Value | Sequence[Value]]:
+    """Return the corrected numbers beside the results, where real humans rated enough; else None."""
+    known = {
+        (one.model, one.concept, one.rater): one
+        for one in f.corrections
+        if one.laboratory is None
+        and one.language is None
+        and not one.simulated
+        and one.corrected.value is not None
+    }
+    found = [known.get((cell.model, cell.concept, cell.rater)) for cell in results]
+    return {
+        "corrected": [None if one is None else one.corrected.value for one in found],
+        "corrected_lows": [None if one is None else _low(one.corrected) for one in found],
+        "corrected_highs": [None if one is None else _high(one.corrected) for one in found],
+        "corrected_humans": [None if one is None else one.n_human for one in found],
+    }
 
 
 def _measured_many(
@@ -150,7 +172,7 @@ def _agreement(f: Findings) -> Message:
         return say("laboratories_none")
     if len(laboratories) == 1:
         return say("laboratories_one", laboratory=laboratories[0])
-    pairs = [contrast for contrast in f.contrasts if contrast.axis == "laboratory"]
+    pairs = [one for one in f.contrasts if one.axis == "laboratory" and one.language is None]
     usable = [pair for pair in pairs if pair.difference.value is not None]
     if not usable:
         most = max((pair.n_common for pair in pairs), default=0)

@@ -24,15 +24,22 @@ from consilience.evaluation.joint_result import JointResult
 from consilience.records.canonical import canonical_bytes, digest
 from consilience.reporting import names, numbers, palette
 from consilience.reporting.messages import LANGUAGES, Catalogue
+from consilience.reporting.sections.attribution import attribution_blocks
+from consilience.reporting.sections.bayes import bayes_blocks
 from consilience.reporting.sections.between import between_blocks
 from consilience.reporting.sections.context import Context, title_in
+from consilience.reporting.sections.corrections import correction_blocks
+from consilience.reporting.sections.decisions import decision_blocks
 from consilience.reporting.sections.failures import failure_view
 from consilience.reporting.sections.gaps import gap_blocks
 from consilience.reporting.sections.judges import agreement_tables, judge_blocks
 from consilience.reporting.sections.plan import checklist, checklist_summary, deviation_lead, deviation_table
 from consilience.reporting.sections.provenance import citation, input_table, method_notes, run_table, software
+from consilience.reporting.sections.ranges import range_table
 from consilience.reporting.sections.scores import score_blocks
+from consilience.reporting.sections.severity import severity_blocks
 from consilience.reporting.sections.summary import summary
+from consilience.reporting.sections.ties import tie_blocks
 from consilience.reporting.sections.variance import variance_blocks
 from consilience.reporting.table_files import csv_bytes, json_bytes, write_tables, write_whole
 from consilience.reporting.tables import Table, tables
@@ -127,9 +134,15 @@ def _sections(context: Context) -> dict[str, Any]:
         "model_gaps": gap_blocks(context, "model"),
         "between": between_blocks(context),
         "laboratory_gaps": gap_blocks(context, "laboratory"),
+        "ties": {axis: tie_blocks(context, axis) for axis in ("laboratory", "language", "model")},
+        "attributions": attribution_blocks(context),
         "variance": variance_blocks(context),
+        "decisions": decision_blocks(context),
         "judges": judge_blocks(context),
+        "corrections": correction_blocks(context),
         "agreement": agreement_tables(context),
+        "severity": severity_blocks(context),
+        "bayes": bayes_blocks(context),
         "failures": failure_view(context),
         "deviation_lead": deviation_lead(context),
         "deviations": deviation_table(context),
@@ -137,6 +150,7 @@ def _sections(context: Context) -> dict[str, Any]:
         "checklist_summary": checklist_summary(context, points),
         "runs": run_table(context),
         "methods": method_notes(context),
+        "ranges": range_table(context),
         "software": software(context),
         "inputs": input_table(context),
     }

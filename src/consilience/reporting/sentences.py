@@ -23,7 +23,21 @@ REASONS: dict[str, str] = {
     "too_few_human_ratings": N_("too few human ratings"),
     "judge_not_informative": N_("the judge is not clearly better than chance against the humans"),
     "different_scales": N_("the scales of {raters} differ, so their scores are not compared"),
+    "correction_needs_mean": N_(
+        "the protocol takes {per_item:aggregation} as the score of an item, and only means can be corrected"
+    ),
+    "human_ratings_missing_in": N_("no human rated in {languages:language}"),
+    "human_ratings_few_in": N_(
+        "in {languages:language} humans rated fewer than {needed:count} items at {laboratories}"
+    ),
+    "rogan_gladen_one_language": N_("sensitivity and specificity hold within one language only"),
     "no_interval": N_("the method gives no interval here"),
+    "spread_follows_mean": N_(
+        "scores of yes and no: how far they spread follows from their mean and says nothing more"
+    ),
+    "not_converged": N_("the chains of the sampler do not agree, so no number is taken from them"),
+    "items_sampled": N_("only a random part of the items was used, which says nothing about all of them"),
+    "too_large": N_("there are more laboratories and languages than this method takes"),
     "zero_spread": N_("the results do not differ at all, so there is no spread to measure distances in"),
     "no_pairs": N_("no item was scored on both sides"),
     "one_laboratory": N_("only one laboratory"),
@@ -35,7 +49,16 @@ REASONS: dict[str, str] = {
     "not_binary": N_("the scale of {rater} is not yes or no"),
     "no_margin": N_("the protocol fixes no margin"),
     "no_contrast": N_("there is nothing to compare"),
+    "no_number_suffices": N_("however many there are, other sources keep the interval too wide"),
+    "not_estimated": N_("its part of the spread could not be estimated, so nobody can say what more would do"),
+    "held_fixed": N_("held fixed: the result speaks of exactly these"),
+    "one_level_elsewhere": N_("another source has only one of its kind, so its spread cannot be seen"),
+    "too_many_groups": N_("there are more than {limit:count} overlapping groups"),
     "too_many_levels": N_("more than {limit:count} levels of “{source:source}”"),
+    "raters_unlinked": N_(
+        "the raters form {n_sets:count} groups that share no answers, so they compare only within a group"
+    ),
+    "raters_few_items": N_("too few items ({n_items:count}) to test {n_raters:count} raters at once"),
 }
 
 VERDICTS: dict[str, str] = {
@@ -82,6 +105,14 @@ CHECKLIST_EVIDENCE: dict[str, str] = {
     "check_judges_one": N_("{rater} is the only judge."),
     "check_judges_none": N_("No judge model was used."),
     "check_correction_done": N_("Done for {raters}, on {concepts:concept}."),
+    "check_correction_partial": N_(
+        "Not done for {raters} in {languages:language}: {n_human:count} human ratings in the least rated of "
+        "them; about {needed:count} in each language would do."
+    ),
+    "check_correction_no_human": N_(
+        "Scores of {raters} are shown as given: no human rated the same answers. "
+        "About {needed:count} human ratings in each language would do."
+    ),
     "check_correction_missing": N_(
         "Scores of {raters} are shown as given; the judge's own error is not in the interval."
     ),
@@ -186,6 +217,22 @@ NOTES: dict[str, str] = {
         "{n_missing:count} of {of:count} combinations of laboratory, model, language and concept have "
         "no row. Averages over languages use the languages that every laboratory has."
     ),
+    "note_narrow": N_(
+        "{n_outside:count} of {n_estimates:count} ranges may be too narrow: they rest on fewer items, answers "
+        "or laboratories than their methods need ({methods}). Which ones, “Methods and sources” tells."
+    ),
+    "note_corrections_cut": N_(
+        "There are {rows:count} corrected means, more than the limit of {limit:count}: "
+        "single laboratories in single languages are left out beyond it."
+    ),
+    "note_corrected_differences_capped": N_(
+        "There are {pairs:count} pairs along “{axis:source}” to correct for the errors of raters, more than "
+        "the limit of {limit:count}: none was corrected."
+    ),
+    "note_settings_capped": N_(
+        "The manifests differ in {n_settings:count} settings; {limit:count} of them were held against the "
+        "results, those that deviate from the protocol first."
+    ),
     "note_contrasts_capped": N_(
         "There are {pairs:count} pairs along “{axis:source}”, more than the limit of {limit:count}: none "
         "was compared."
@@ -286,6 +333,7 @@ RATER_PARTS: dict[str, str] = {
     "prompt": N_("prompt"),
     "version": N_("version"),
     "kind": N_("kind"),
+    "simulated": N_("simulated"),
 }
 """Last part of a field such as `rater.judge.model` → words."""
 

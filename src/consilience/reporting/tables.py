@@ -7,146 +7,27 @@ result; a column's type is the same in every row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal
-
-import msgspec
-
 from consilience.evaluation import joint_result as jr
 from consilience.reporting.messages import sentence
-
-ColumnType = Literal["text", "number", "integer", "boolean"]
-Value = str | float | int | bool | None
-
-
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A column with what it means."""
-
-    name: str
-    type: ColumnType
-    description: str
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A flat table."""
-
-    name: str
-    description: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-
-class _Field(msgspec.Struct, frozen=True, kw_only=True):
-    """Columns with the function that reads their values from a row of the result."""
-
-    columns: tuple[Column, ...]
-    read: Callable[[Any], Sequence[Value]]
-
-
-def _plain(
-    name: str, type_: ColumnType, description: str, read: Callable[[Any], Any] | None = None
-) -> _Field:
-    reader = read or (lambda row: getattr(row, name))
-    return _Field(
-        columns=(Column(name=name, type=type_, description=description),),
-        read=lambda row: (_typed(reader(row), type_),),
-    )
-
-
-def _typed(value: Any, type_: ColumnType) -> Value:
-    if value is None:
-        return None
-    if type_ == "number":
-        return float(value)
-    if type_ == "text":
-        return str(value)
-    if type_ == "boolean":
-        return bool(value)
-    return int(value)
-
-
-def _text(name: str, description: str, read: Callable[[Any], Any] | None = None) -> _Field:
-    return _plain(name, "text", description, read)
-
-
-def _number(name: str, description: str, read: Callable[[Any], Any] | None = None) -> _Field:
-    return _plain(name, "number", description, read)
-
-
-def _integer(name: str, description: str, read: Callable[[Any], Any] | None = None) -> _Field:
-    return _plain(name, "integer", description, read)
-
-
-def _boolean(name: str, description: str, read: Callable[[Any], Any] | None = None) -> _Field:
-    return _plain(name, "boolean", description, read)
-
-
-def reason_text(reason: jr.Message | None) -> str | None:
-    """Return why something is missing, in English words; None where nothing is."""
-    return None if reason is None else sentence(reason, "en")
-
-
-def _reason(name: str = "reason") -> _Field:
-    return _text(name, "why a number of this row is missing", lambda row: reason_text(row.reason))
-
-
-def _interval(prefix: str, what: str, read: Callable[[Any], jr.Interval | None]) -> _Field:
-    columns = (
-        Column(name=f"{prefix}_low", type="number", description=f"lower end of the interval of {what}"),
-        Column(name=f"{prefix}_high", type="number", description="upper end"),
-        Column(name=f"{prefix}_level", type="number", description="confidence level of the interval"),
-        Column(
-            name=f"{prefix}_method",
-            type="text",
-            description="method of the interval; key of the table methods",
-        ),
-    )
-
-    def values(row: Any) -> Sequence[Value]:
-        found = read(row)
-        return (
-            (None, None, None, None) if found is None else (found.low, found.high, found.level, found.method)
-        )
-
-    return _Field(columns=columns, read=values)
-
-
-def _estimate(name: str, what: str, read: Callable[[Any], jr.Estimate | None]) -> _Field:
-    def interval(row: Any) -> jr.Interval | None:
-        found = read(row)
-        return None if found is None else found.interval
-
-    ends = _interval(name, what, interval)
-    columns = (
-        Column(name=name, type="number", description=f"{what}, in units of the score"),
-        *ends.columns,
-        Column(name=f"{name}_se", type="number", description="standard error"),
-        Column(name=f"{name}_n_items", type="integer", description="items (independent units) that entered"),
-        Column(name=f"{name}_n_scores", type="integer", description="scored attempts that entered"),
-        Column(
-            name=f"{name}_estimand",
-            type="text",
-            description="benchmark (exactly these items) or generalized (items like these)",
-        ),
-        Column(name=f"{name}_reason", type="text", description="why the number or its interval is missing"),
-    )
-
-    def values(row: Any) -> Sequence[Value]:
-        found = read(row)
-        if found is None:
-            return (None,) * len(columns)
-        return (
-            found.value,
-            *ends.read(row),
-            found.standard_error,
-            found.n_items,
-            found.n_scores,
-            found.estimand,
-            reason_text(found.reason),
-        )
-
-    return _Field(columns=columns, read=values)
-
+from consilience.reporting.table_columns import Column as Column
+from consilience.reporting.table_columns import Field as _Field
+from consilience.reporting.table_columns import Table as Table
+from consilience.reporting.table_columns import Value as Value
+from consilience.reporting.table_columns import as_json as _as_json
+from consilience.reporting.table_columns import boolean_column as _boolean
+from consilience.reporting.table_columns import estimate_columns as _estimate
+from consilience.reporting.table_columns import integer_column as _integer
+from consilience.reporting.table_columns import interval_columns as _interval
+from consilience.reporting.table_columns import make_table as _table
+from consilience.reporting.table_columns import number_column as _number
+from consilience.reporting.table_columns import reason_column as _reason
+from consilience.reporting.table_columns import reason_text as reason_text
+from consilience.reporting.table_columns import text_column as _text
+from consilience.reporting.tables_bayes import bayes_tables
+from consilience.reporting.tables_corrections import correction_tables
+from consilience.reporting.tables_laboratories import laboratory_tables
+from consilience.reporting.tables_raters import rater_tables
+from consilience.reporting.tables_variance import variance_tables
 
 _WHERE = (
     _text("laboratory", "name of the laboratory; null: all of them together"),
@@ -191,6 +72,7 @@ _AGREEMENT = (
     _interval("value", "the statistic", lambda row: row.interval),
     _number("percent_agreement", "share of answers with the same rating, 0 to 1"),
     _integer("n_shared", "answers that both rated"),
+    _integer("n_items", "items of these answers"),
     _boolean("simulated", "whether simulated ratings entered"),
     _reason(),
 )
@@ -214,21 +96,6 @@ _JUDGES = (
     _estimate("bias", "mean of rater minus human", lambda row: row.bias),
     _integer("n_shared", "answers that both rated"),
     _boolean("simulated", "whether the human ratings are simulated"),
-)
-_VARIANCE = (
-    _text("model", "name of the model", lambda row: row[0].model),
-    _text("concept", "id of the concept", lambda row: row[0].concept),
-    _text("rater", "id of the rater", lambda row: row[0].rater),
-    _text("source", "source of variance; interactions are joined with a colon", lambda row: row[1].source),
-    _number("variance", "variance component; may be negative", lambda row: row[1].variance),
-    _number(
-        "share", "share of the sum of the components, negative ones counted as 0", lambda row: row[1].share
-    ),
-    _interval("share", "the share", lambda row: row[1].share_interval),
-    _integer("levels", "how many different ones there are", lambda row: row[1].levels),
-    _text("method", "key of the table methods", lambda row: row[0].method),
-    _integer("n_scores", "single scores that entered", lambda row: row[0].n_scores),
-    _text("reason", "why a number is missing", lambda row: reason_text(row[1].reason or row[0].reason)),
 )
 _BETWEEN = (
     *_WHERE[1:],
@@ -257,8 +124,9 @@ _LABORATORY_SCORES = (
     _estimate("mean", "mean of the laboratory", lambda row: row[1].mean),
     _number("h", "Mandel's h (ISO 5725-2)", lambda row: row[1].h),
     _number("k", "Mandel's k (ISO 5725-2)", lambda row: row[1].k),
-    _number("z", "distance from the median of the laboratories, in units of z_basis", lambda row: row[1].z),
+    _number("z", "distance from the robust mean, in units of z_basis (ISO 13528)", lambda row: row[1].z),
     _text("z_basis", "unit of z", lambda row: row[1].z_basis),
+    _number("zeta", "the same in units of the errors of both (ISO 13528)", lambda row: row[1].zeta),
     _boolean("flagged", "whether it stands apart", lambda row: row[1].flagged),
     _estimate("deviation", "distance from the mean of the laboratories", lambda row: row[1].deviation),
     _integer("differs_from", "from how many of the others it differs", lambda row: row[1].differs_from),
@@ -349,13 +217,8 @@ _METHODS = (
 )
 
 
-def _as_json(value: Any) -> str:
-    return msgspec.json.encode(value, order="sorted").decode()
-
-
 def tables(result: jr.JointResult) -> tuple[Table, ...]:
     """Return every table of a joint result, in the order of the report."""
-    components = [(table, component) for table in result.variance for component in table.components]
     scores = [(table, score) for table in result.between for score in table.laboratories]
     return (
         _table(
@@ -364,9 +227,12 @@ def tables(result: jr.JointResult) -> tuple[Table, ...]:
         _table("contrasts", "Every paired difference.", _CONTRASTS, result.contrasts),
         _table("between", "Spread within and between laboratories.", _BETWEEN, result.between),
         _table("laboratory_scores", "Each laboratory beside the others.", _LABORATORY_SCORES, scores),
-        _table("variance", "Variance components.", _VARIANCE, components),
+        *laboratory_tables(result),
+        *variance_tables(result),
         _table("judges", "Raters held against humans.", _JUDGES, result.judges),
         _table("agreement", "Agreement between raters.", _AGREEMENT, result.agreement),
+        *correction_tables(result),
+        *bayes_tables(result),
         _table(
             "minimum_differences",
             "What these data could have shown.",
@@ -381,14 +247,5 @@ def tables(result: jr.JointResult) -> tuple[Table, ...]:
         _table("raters", "Who gave scores.", _RATERS, result.raters),
         _table("concepts", "What was measured.", _CONCEPTS, result.concepts),
         _table("methods", "Methods with their references.", _METHODS, sorted(result.methods.items())),
-    )
-
-
-def _table(name: str, description: str, fields: Iterable[_Field], rows: Iterable[Any]) -> Table:
-    fields = tuple(fields)
-    return Table(
-        name=name,
-        description=description,
-        columns=tuple(column for field in fields for column in field.columns),
-        rows=tuple(tuple(value for field in fields for value in field.read(row)) for row in rows),
+        *rater_tables(result),
     )

@@ -54,11 +54,27 @@ def _measured_one(voice: Voice, params: Params, index: int, length: int) -> Mark
         interval=_interval(voice, scale, at("lows"), at("highs"), kind="score"),
         items=voice.tn("{n:count} item", "{n:count} items", at("n_items") or 0),
     )
+    if at("corrected") is not None:
+        text = _with_corrected(voice, scale, text, at)
     if at("higher_is_better") is False:
         text += voice.t(" (lower is better)")
     if at("simulated"):
         text += voice.t(" (simulated ratings)")
     return text
+
+
+def _with_corrected(voice: Voice, scale: Params, text: Markup, at: Callable[[str], Any]) -> Markup:
+    """Put the number beside it that is left after the rater's errors are taken out."""
+    low, high = at("corrected_lows"), at("corrected_highs")
+    known = low is not None and high is not None
+    return voice.t(
+        "{told}, or {value} ({range}) with the rater’s errors taken out, as human ratings of {n:count} "
+        "answers show them",
+        told=text,
+        value=Markup("<strong>{}</strong>").format(voice.write("score", at("corrected"), scale)),
+        range=voice.range(low, high, "score", scale) if known else voice.t("no interval"),
+        n=at("corrected_humans"),
+    )
 
 
 def measured(voice: Voice, params: Params) -> Markup:

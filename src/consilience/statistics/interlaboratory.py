@@ -36,16 +36,17 @@ from consilience.statistics.intervals import t_quantile
 from consilience.statistics.item_rows import UNIT, Bounds
 from consilience.statistics.laboratory_effects import (
     LaboratoryEffects,
-    LaboratoryRows,
     homogeneity,
     laboratory_effects,
     laboratory_rows,
     shared_rows,
 )
 from consilience.statistics.multiplicity import holm
+from consilience.statistics.outliers import Outliers, outlier_tests
 from consilience.statistics.precision import mandel_h, mandel_h_critical, mandel_k, mandel_k_critical
-from consilience.statistics.proficiency import algorithm_a, z_scores
-from consilience.statistics.random_effects import RandomEffects, q_profile, random_effects
+from consilience.statistics.proficiency import MIN_ZETA, RobustMean, algorithm_a, consensus_zeta, z_scores
+from consilience.statistics.random_effects import RandomEffects, random_effects, within_bounds
+from consilience.statistics.within_variance import WithinVariance, within_variance
 
 MIN_LABORATORIES = 4
 """Fewer than this do not estimate the spread between laboratories with useful precision."""
@@ -70,6 +71,7 @@ class LaboratoryResult:
     h: float | None
     k: float | None
     z: float | None
+    zeta: float | None
     differs_from: int
     odd: bool | None
 
@@ -99,6 +101,10 @@ class BetweenLaboratories:
     leave_one_out: tuple[float | None, ...]
     """Per laboratory: `between_sd` of the others."""
     summary: RandomEffects | None
+    """Intervals for means are cut at the ends of the scale."""
+    robust: RobustMean | None
+    """Of three laboratories or more."""
+    outliers: Outliers
     h_critical: float | None
     k_critical: float | None
     z_basis: str | None
@@ -127,33 +133,6 @@ def _differences(effects: LaboratoryEffects, alpha: float) -> IntArray:
             count[left] += 1
             count[right] += 1
     return count
-
-
-@dataclass(frozen=True, slots=True)
-class _Within:
-    """Variance within laboratories: per laboratory, degrees of freedom, pooled, basis, and mean of 1 /
-    attempts."""
-
-    variance: FloatArray
-    df: FloatArray
-    pooled: float
-    basis: str
-    inverse_attempts: float
-
-
-def _within(rows: LaboratoryRows, effects: LaboratoryEffects) -> _Within | None:
-    code = np.searchsorted(effects.present, rows.laboratory)
-    size = effects.present.size
-    df = np.bincount(code, weights=rows.count - 1.0, minlength=size).astype(np.float64)
-    squares = np.bincount(code, weights=rows.within, minlength=size).astype(np.float64)
-    basis = "attempts"
-    if not (df > 0.0).all():
-        basis = "items"
-        squares = np.bincount(code, weights=effects.residual**2, minlength=size).astype(np.float64)
-        df = np.bincount(code, minlength=size) * effects.residual_df / rows.mean.size
-    if not (df > 0.0).all():
-        return None
-    return _Within(squares / df, df, float(squares.sum() / df.sum()), basis, float(np.mean(1.0 / rows.count)))
 
 
 def _between(effect: FloatArray, own: FloatArray) -> float:
@@ -201,8 +180,8 @@ def _odd(effect: FloatArray, h: FloatArray | None, h_limit: float | None, differ
 
 
 def _laboratories(
-    means: list[Estimate], effects: LaboratoryEffects, within: _Within | None, h_limit: float | None,
-    z: FloatArray | None, level: float,
+    means: list[Estimate], effects: LaboratoryEffects, within: WithinVariance | None, h_limit: float | None,
+    z: FloatArray | None, zeta: FloatArray | None, level: float,
 ) -> tuple[LaboratoryResult, ...]:  # fmt: skip
     size = effects.effect.size
     h = mandel_h(effects.effect)
@@ -224,6 +203,7 @@ def _laboratories(
             h=h_l,
             k=k_l,
             z=None if z is None else finite(z[position]),
+            zeta=None if zeta is None else finite(zeta[position]),
             differs_from=int(differs[position]),
             odd=None if odd is None else odd[position],
         )  # fmt: skip
@@ -234,7 +214,7 @@ def _laboratories(
 def _absent(laboratory: int, mean: Estimate, reason: Reason) -> LaboratoryResult:
     return LaboratoryResult(
         laboratory=laboratory, mean=mean, deviation=empty(reason, "laboratory_deviation"), h=None, k=None,
-        z=None,
+        z=None, zeta=None,
         differs_from=0, odd=None,
     )  # fmt: skip
 
@@ -245,7 +225,9 @@ def _nothing(means: list[Estimate], reason: Reason) -> BetweenLaboratories:
         repeatability_sd=None,
         repeatability_basis=None, between_sd=None, between_sd_interval=None, between_variance_raw=None,
         item_laboratory_variance_raw=None, reproducibility_sd=None, noise_sd=None, p_homogeneous=None,
-        leave_one_out=(None,) * len(means), summary=None, h_critical=None, k_critical=None, z_basis=None,
+        leave_one_out=(None,) * len(means), summary=None, robust=None,
+        outliers=Outliers(cochran=None, cochran_reason=reason, grubbs=None, grubbs_reason=reason),
+        h_critical=None, k_critical=None, z_basis=None,
         n_items=0,
         method="item_paired_laboratories", reason=reason,
     )  # fmt: skip
@@ -291,8 +273,7 @@ def between_laboratories(
         ValueError: If shapes or codes are wrong, or scores lie outside the bounds.
     """
     check_level(level)
-    rows = laboratory_rows(laboratory, item, part, sums, counts, squares, n_laboratories)
-    parts = np.zeros(np.shape(sums), dtype=np.int64) if part is None else part
+    parts = np.zeros(np.shape(sums), dtype=np.int8) if part is None else part
     averages = estimate_averages(
         laboratory, parts, item, sums, counts, squares, n_laboratories, level=level, bounds=bounds
     )
@@ -300,30 +281,27 @@ def between_laboratories(
     with_scores = sum(mean.value is not None for mean in means)
     if with_scores < 2:
         return _nothing(means, Reason.ONE_LABORATORY if with_scores else Reason.NO_SCORES)
-    shared = shared_rows(rows)
+    shared = shared_rows(laboratory_rows(laboratory, item, part, sums, counts, squares, n_laboratories))
     effects = laboratory_effects(shared) if shared.unit.size else None
     if effects is None:
         return _nothing(means, Reason.NO_PAIRS)
     if effects.n_items < 2:
         return _nothing(means, Reason.ONE_ITEM)
-    largest_sd = None if bounds is None else (bounds[1] - bounds[0]) / 2.0
-    return _result(means, shared, effects, level, proficiency_sd, largest_sd)
+    within = within_variance(shared, effects)
+    single = squares is None or (bounds == UNIT and np.array_equal(np.asarray(sums), np.asarray(squares)))
+    return _result(
+        means, effects, within, outlier_tests(effects, within, binary=single), level, proficiency_sd, bounds
+    )
 
 
 def _result(
-    means: list[Estimate],
-    rows: LaboratoryRows,
-    effects: LaboratoryEffects,
-    level: float,
-    proficiency_sd: float | None,
-    largest_sd: float | None,
-) -> BetweenLaboratories:
-    size = effects.effect.size
-    within, own = _within(rows, effects), effects.own()
+    means: list[Estimate], effects: LaboratoryEffects, within: WithinVariance | None, outliers: Outliers,
+    level: float, proficiency_sd: float | None, bounds: Bounds | None,
+) -> BetweenLaboratories:  # fmt: skip
+    size, own = effects.effect.size, effects.own()
     known = bool((own > 1e-24).all())
     raw = _between(effects.effect, own)
     tau2 = max(raw, 0.0)
-    interval = _capped(_root(q_profile(effects.effect, own, level)), largest_sd) if known else None
     attempts = within if within is not None and within.basis == "attempts" else None
     residual = float((effects.residual**2).sum()) / effects.residual_df if effects.residual_df > 0.0 else None
     interaction = None
@@ -332,20 +310,24 @@ def _result(
     single = None if within is None else tau2 + max(interaction or 0.0, 0.0) + within.pooled
     h_limit = mandel_h_critical(size) if size > 2 else None
     k_limit = None if within is None else mandel_k_critical(size, float(within.df.mean()))
-    centre = float(np.mean([means[code].value or 0.0 for code in effects.present]))
-    robust = algorithm_a(effects.effect + centre)
+    values = effects.effect + float(np.mean([means[code].value or 0.0 for code in effects.present]))
+    summary = within_bounds(random_effects(values, own, level=level), bounds) if known else None
+    robust = algorithm_a(values)
     sd = proficiency_sd if proficiency_sd is not None else robust.sd if size >= MIN_LABORATORIES else None
-    z = None if sd is None or robust.mean is None else z_scores(effects.effect + centre, robust.mean, sd)
+    z = None if sd is None or robust.mean is None else z_scores(values, robust.mean, sd)
+    zeta = consensus_zeta(values, np.sqrt(own), robust) if known else None
     return BetweenLaboratories(
-        laboratories=_laboratories(means, effects, within, h_limit, z, level),
+        laboratories=_laboratories(means, effects, within, h_limit, z, zeta, level),
         repeatability_sd=None if within is None else math.sqrt(within.pooled),
         repeatability_basis=None if within is None else within.basis,
-        between_sd=math.sqrt(tau2), between_sd_interval=interval, between_variance_raw=raw,
+        between_sd=math.sqrt(tau2), between_sd_interval=_root(summary),
+        between_variance_raw=raw,
         item_laboratory_variance_raw=interaction,
         reproducibility_sd=None if single is None else math.sqrt(single),
         noise_sd=positive(math.sqrt(float(own.mean()))),
         p_homogeneous=homogeneity(effects), leave_one_out=_leave_one_out(effects, len(means)),
-        summary=random_effects(effects.effect + centre, own, level=level) if known else None,
+        summary=summary,
+        robust=robust if size >= MIN_ZETA else None, outliers=outliers,
         h_critical=h_limit, k_critical=k_limit,
         z_basis=None if z is None else "protocol" if proficiency_sd is not None else "robust",
         n_items=effects.n_items, method="item_paired_laboratories",
@@ -359,17 +341,9 @@ def _between_reason(size: int, *, known: bool) -> Reason | None:
     return Reason.FEW_LABORATORIES if size < MIN_LABORATORIES else None
 
 
-def _capped(interval: Interval | None, largest_sd: float | None) -> Interval | None:
-    """Cut an interval of a standard deviation at the largest that the scale allows."""
-    if interval is None or largest_sd is None or interval.high <= largest_sd:
-        return interval
-    return replace(interval, low=min(interval.low, largest_sd), high=largest_sd)
-
-
-def _root(interval: Interval) -> Interval:
-    return Interval(
-        low=math.sqrt(interval.low),
-        high=math.sqrt(interval.high),
-        level=interval.level,
-        method=interval.method,
-    )
+def _root(summary: RandomEffects | None) -> Interval | None:
+    """The interval of the variance between laboratories as one of their standard deviation."""
+    spread = None if summary is None else summary.tau2_interval
+    if spread is None:
+        return None
+    return replace(spread, low=math.sqrt(spread.low), high=math.sqrt(spread.high))

@@ -52,7 +52,7 @@ class ItemRows:
     """Per cell: whether all scores are 0 or 1 on the rescaled scale."""
 
 
-def group_sum(index: IntArray, weights: FloatArray | None, size: int) -> FloatArray:
+def group_sum(index: IntArray, weights: FloatArray | BoolArray | None, size: int) -> FloatArray:
     """Return the sum of weights (None: the number) per index, shape (size,)."""
     return np.bincount(index, weights=weights, minlength=size).astype(np.float64, copy=False)
 
@@ -180,11 +180,15 @@ def sums_by_item(rows: ItemRows, weights: Weights, n_cells: int) -> ItemSums:
         found, place = compact(cell * span + rows.item, n_cells * span)
         cell = found // span
         u, w, total = (group_sum(place, x, found.size) for x in (u, w, total))
-    above, below = (total > 1e-12 * w).astype(np.float64), (total < (1.0 - 1e-12) * w).astype(np.float64)
-    u2 = u * u
+    above = group_sum(cell, total > 1e-12 * w, n_cells)
+    below = group_sum(cell, total < (1.0 - 1e-12) * w, n_cells)
+    del total
+    weight2 = group_sum(cell, w * w, n_cells)
+    u *= u
+    influence2 = group_sum(cell, u, n_cells)
+    u *= u
     return ItemSums(
-        group_sum(cell, None, n_cells),
-        *(group_sum(cell, x, n_cells) for x in (u2, u2 * u2, w * w, above, below)),
+        group_sum(cell, None, n_cells), influence2, group_sum(cell, u, n_cells), weight2, above, below
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from consilience.statistics.estimate import ArrayLike, FloatArray, IntArray, finite
+from consilience.statistics.estimate import ArrayLike, BoolArray, FloatArray, IntArray, finite
 from consilience.statistics.item_rows import compact
 
 
@@ -44,13 +44,16 @@ def laboratory_rows(
     arrays = [np.asarray(laboratory), np.asarray(item), parts, s, n, q]
     if s.ndim != 1 or any(array.shape != s.shape for array in arrays):
         raise ValueError("laboratory, item, part, sums, counts and squares need one shape (rows,)")
-    keep = n > 0
+    scored = n > 0
+    keep: slice | BoolArray = slice(None) if scored.all() else scored
     codes, items, kept_parts = (array[keep].astype(np.int64) for array in arrays[:3])
     s, n, q = s[keep], n[keep], q[keep]
+    del arrays, parts
     if codes.size and not 0 <= codes.min() <= codes.max() < n_laboratories:
         raise ValueError(f"laboratory codes must lie in [0, {n_laboratories})")
     item_codes, n_items = _ranked(items)
     part_codes, n_parts = _ranked(kept_parts)
+    del items, kept_parts
     units, unit = compact(item_codes * n_parts + part_codes, n_items * n_parts)
     return LaboratoryRows(
         codes, unit, item_codes, part_codes, s / n, n, np.maximum(q - s * s / n, 0.0), units.size
@@ -66,7 +69,9 @@ def _ranked(codes: IntArray) -> tuple[IntArray, int]:
 
 def shared_rows(rows: LaboratoryRows) -> LaboratoryRows:
     """Return the rows of units that at least two laboratories scored."""
-    keep = np.bincount(rows.unit, minlength=rows.n_units)[rows.unit] > 1
+    keep = (np.bincount(rows.unit, minlength=rows.n_units) > 1)[rows.unit]
+    if keep.all():
+        return rows
     unit, n_units = _ranked(rows.unit[keep])
     item, _ = _ranked(rows.item[keep])
     return LaboratoryRows(
@@ -114,14 +119,15 @@ def _centred(values: FloatArray, index: IntArray) -> FloatArray:
 def laboratory_effects(rows: LaboratoryRows) -> LaboratoryEffects | None:
     """Least squares of laboratory + unit on row means; None where the laboratories are not linked by shared
     items."""
-    present, code = np.unique(rows.laboratory, return_inverse=True)
-    code, size = code.ravel(), present.size
+    present, code = compact(rows.laboratory, int(rows.laboratory.max(initial=-1)) + 1)
+    size = present.size
     if size < 2:
         return None
     incidence = np.zeros((rows.n_units, size))
     incidence[rows.unit, code] = 1.0
     scaled = incidence / np.sqrt(incidence.sum(axis=1))[:, None]
     information = np.diag(incidence.sum(axis=0)) - scaled.T @ scaled
+    del incidence, scaled
     if np.linalg.matrix_rank(information, tol=1e-9 * rows.n_units) < size - 1:
         return None
     inverse = np.linalg.pinv(information, rcond=1e-11, hermitian=True)
@@ -134,8 +140,8 @@ def laboratory_effects(rows: LaboratoryRows) -> LaboratoryEffects | None:
     )
     influence = scores @ inverse
     covariance = n_items / max(n_items - 1.0, 1.0) * influence.T @ influence
-    blocks = np.unique(code * n_parts + rows.part).size
-    df = rows.mean.size - rows.n_units - blocks + np.unique(rows.part).size
+    blocks = compact(code * n_parts + rows.part, size * n_parts)[0].size
+    df = rows.mean.size - rows.n_units - blocks + compact(rows.part, n_parts)[0].size
     return LaboratoryEffects(
         present.astype(np.int64),
         np.asarray(effect, dtype=np.float64),

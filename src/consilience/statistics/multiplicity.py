@@ -13,6 +13,9 @@ import numpy as np
 
 from consilience.statistics.estimate import FloatArray
 
+MAX_TIE_GROUPS = 60
+"""Groups of ties that are listed; where there are more, the ranks that the data leave open are told."""
+
 
 def _present(p_values: Sequence[float | None]) -> tuple[list[int], FloatArray]:
     positions, values = [], []
@@ -81,47 +84,63 @@ class TieGroups:
     """Who cannot be told apart.
 
     `groups` are sets of positions, best first; a member may stand in several groups (groups overlap as
-    letters of a compact letter display do). `best_rank` and `worst_rank` give each position the ranks that
-    the data leave open:
-    1 + the number significantly better, and n - the number significantly worse.
+    letters of a compact letter display do); None: more than the limit. `best_rank` and `worst_rank` give
+    each position the ranks that the data leave open: 1 + the number significantly better, and n - the number
+    significantly worse.
     """
 
-    groups: tuple[tuple[int, ...], ...]
+    groups: tuple[tuple[int, ...], ...] | None
     best_rank: tuple[int, ...]
     worst_rank: tuple[int, ...]
 
 
-def _absorb(groups: list[frozenset[int]]) -> list[frozenset[int]]:
-    unique = list(dict.fromkeys(groups))
-    return [group for group in unique if not any(group < other for other in unique)]
+def _absorbed(kept: list[int], split: list[int]) -> list[int]:
+    """Return the groups without those of `split` that lie within another; groups are sets of bits."""
+    result = list(kept)
+    for group in sorted(set(split), key=int.bit_count, reverse=True):
+        if not any(group & other == group for other in result):
+            result.append(group)
+    return result
 
 
-def tie_groups(values: Sequence[float], different: Sequence[tuple[int, int]]) -> TieGroups:
+def _letters(n: int, pairs: Sequence[tuple[int, int]], limit: int) -> list[int] | None:
+    groups = [(1 << n) - 1]
+    for left, right in pairs:
+        both = (1 << left) | (1 << right)
+        holding = [group for group in groups if group & both == both]
+        if holding:
+            split = [group & ~(1 << one) for group in holding for one in (left, right)]
+            groups = _absorbed([group for group in groups if group & both != both], split)
+        if len(groups) > limit:
+            return None
+    return groups
+
+
+def tie_groups(
+    values: Sequence[float], better: Sequence[tuple[int, int]], *, limit: int = MAX_TIE_GROUPS
+) -> TieGroups:
     """Return groups of results that no comparison tells apart (insert-and-absorb, Piepho 2004).
 
     Args:
-        values: One value per result; the highest is the best.
-        different: Pairs of positions whose difference is significant after correction over the family.
+        values: One value per result, the highest first in the order of groups.
+        better: Pairs of positions (better, worse) whose difference is significant after correction over the
+            family.
+        limit: More groups than this (comparisons can make exponentially many) are not listed.
     """
     n = len(values)
-    groups: list[frozenset[int]] = [frozenset(range(n))] if n else []
-    better, worse = [0] * n, [0] * n
-    for left, right in {(min(pair), max(pair)) for pair in different}:
-        high, low = (left, right) if values[left] >= values[right] else (right, left)
-        better[low] += 1
-        worse[high] += 1
-    for left, right in sorted({(min(pair), max(pair)) for pair in different}):
-        split: list[frozenset[int]] = []
-        for group in groups:
-            split += [group - {left}, group - {right}] if {left, right} <= group else [group]
-        groups = _absorb(split)
+    pairs = dict.fromkeys(better)
+    above, below = [0] * n, [0] * n
+    for high, low in pairs:
+        above[low] += 1
+        below[high] += 1
+    found = _letters(n, sorted({(min(pair), max(pair)) for pair in pairs}), limit) if n else []
     order = sorted(range(n), key=lambda position: (-values[position], position))
-    place = {position: rank for rank, position in enumerate(order)}
-    ordered = sorted(
-        (sorted(group, key=place.__getitem__) for group in groups), key=lambda g: [place[p] for p in g]
-    )
+    groups = None
+    if found is not None:
+        ranked = [[rank for rank, position in enumerate(order) if group >> position & 1] for group in found]
+        groups = tuple(tuple(order[rank] for rank in group) for group in sorted(ranked))
     return TieGroups(
-        groups=tuple(tuple(group) for group in ordered),
-        best_rank=tuple(1 + count for count in better),
-        worst_rank=tuple(n - count for count in worse),
+        groups=groups,
+        best_rank=tuple(1 + count for count in above),
+        worst_rank=tuple(n - count for count in below),
     )

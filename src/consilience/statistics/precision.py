@@ -152,30 +152,42 @@ class OutlierTest:
         return "straggler" if self.statistic > self.critical_5 else "correct"
 
 
-def _cochran_critical(p: int, df: float, alpha: float) -> float:
-    f = float(special.fdtri(df, (p - 1.0) * df, 1.0 - alpha / p))
-    return 1.0 / (1.0 + (p - 1.0) / f)
+def _largest_share(df: FloatArray, position: int, alpha: float) -> float:
+    """Critical value of one laboratory's share of all squares: a beta quantile, by Bonferroni over all."""
+    rest = float(df.sum() - df[position])
+    f = float(special.fdtri(df[position], rest, 1.0 - alpha / df.size))
+    return 1.0 / (1.0 + rest / (float(df[position]) * f))
 
 
-def cochran_test(variances: ArrayLike, df: float) -> OutlierTest | None:
+def cochran_test(variances: ArrayLike, df: ArrayLike) -> OutlierTest | None:
     """Test the largest within-laboratory variance (Cochran 1941; ISO 5725-2:1994, 7.3.3).
+
+    The statistic is the laboratory's share of all squares, `df_i s_i^2 / sum df_j s_j^2`; with equal degrees
+    of freedom that is Cochran's C. With unequal ones the laboratory whose share is least likely is tested
+    ('t Lam 2010, Anal. Chim. Acta 659:68-84).
 
     Args:
         variances: Variance of each laboratory, shape (laboratories,).
-        df: Degrees of freedom of each (replicates - 1, the same for all).
+        df: Degrees of freedom of each, above 0; one number where they are the same for all.
 
     Returns:
         The test, or None for fewer than 2 laboratories or where all variances are 0.
     """
     v = np.asarray(variances, dtype=np.float64)
-    total = float(v.sum())
-    if v.size < 2 or not total > 0.0:
+    freedom = np.broadcast_to(np.asarray(df, dtype=np.float64), v.shape)
+    squares = freedom * v
+    total = float(squares.sum())
+    if v.size < 2 or not total > 0.0 or not (freedom > 0.0).all():
         return None
-    position = int(np.argmax(v))
+    shares = squares / total
+    rest = freedom.sum() - freedom
+    tail = special.betaincc(freedom / 2.0, rest / 2.0, shares)
+    least = np.flatnonzero(tail <= tail.min())
+    position = int(least[np.argmax(shares[least])])
     return OutlierTest(
-        position=position, statistic=float(v[position]) / total, critical_5=_cochran_critical(v.size, df,
-        0.05),
-        critical_1=_cochran_critical(v.size, df, 0.01), method="cochran",
+        position=position, statistic=float(shares[position]),
+        critical_5=_largest_share(freedom, position, 0.05),
+        critical_1=_largest_share(freedom, position, 0.01), method="cochran",
     )  # fmt: skip
 
 

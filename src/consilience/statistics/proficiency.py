@@ -5,13 +5,21 @@ Invariants: order does not matter; no distance is given in units of a spread tha
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from consilience.statistics.estimate import ArrayLike, FloatArray, Reason
 
-MAX_ITERATIONS = 200
+MAX_ITERATIONS = 2_000
+"""Algorithm A stops after so many steps, with what it has then."""
+COLLAPSED = 1e-9
+"""A deviation that falls below this part of where it began is none: nearly all values are equal."""
+ROBUST_MEAN_FACTOR = 1.25
+"""Standard error of a robust mean: this times the robust standard deviation over the root of n (7.7.3)."""
+MIN_ZETA = 3
+"""With two values a robust mean lies between them and says nothing about either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,8 @@ def algorithm_a(values: ArrayLike) -> RobustMean:
 
     Args:
         values: Laboratory means, shape (n,), NaN where missing. Where more than half are equal the start's
-            deviation is 0 and that of the plain standard deviation is used.
+            deviation is 0 and that of the plain standard deviation is used. Where so many are equal that the
+            deviation goes to 0, there is none: `zero_spread`.
     """
     x = np.asarray(values, dtype=np.float64)
     x = np.sort(x[np.isfinite(x)])
@@ -47,13 +56,28 @@ def algorithm_a(values: ArrayLike) -> RobustMean:
         sd = float(np.std(x, ddof=1))
     if not sd > 1e-12 * max(1.0, abs(mean)):
         return RobustMean(mean=mean, sd=None, n=x.size, iterations=0, reason=Reason.ZERO_SPREAD)
-    iteration, done = 0, False
-    while not done and iteration < MAX_ITERATIONS:
-        iteration += 1
-        pulled = np.clip(x, mean - 1.5 * sd, mean + 1.5 * sd)
+    return _iterated(x, mean, sd)
+
+
+def _iterated(x: FloatArray, mean: float, sd: float) -> RobustMean:
+    """Pull far values in until nothing changes, or until it is clear that the deviation goes to 0."""
+    start, ratio = sd, 0.0
+    for iteration in range(1, MAX_ITERATIONS + 1):
+        low, high = mean - 1.5 * sd, mean + 1.5 * sd
+        pulled = np.clip(x, low, high)
         new_mean, new_sd = float(pulled.mean()), 1.134 * float(np.std(pulled, ddof=1))
         done = abs(new_mean - mean) < 1e-12 * max(1.0, abs(mean)) and abs(new_sd - sd) < 1e-10 * sd
+        inner = x[(x >= low) & (x <= high)]
+        alike = inner.size > 0 and inner[0] == inner[-1] and new_sd < sd
+        steady = alike and abs(new_sd / sd - ratio) < 1e-9
+        if not done and (steady or new_sd < COLLAPSED * start):
+            # Only equal values are left inside; the deviation shrinks by the same factor for ever.
+            at = float(inner[0]) if inner.size else new_mean
+            return RobustMean(mean=at, sd=None, n=x.size, iterations=iteration, reason=Reason.ZERO_SPREAD)
+        ratio = new_sd / sd if alike else 0.0
         mean, sd = new_mean, new_sd
+        if done:
+            break
     return RobustMean(mean=mean, sd=sd, n=x.size, iterations=iteration, reason=None)
 
 
@@ -89,6 +113,25 @@ def zeta_scores(values: ArrayLike, errors: ArrayLike, assigned: float, assigned_
     if not np.all(scale > 0.0):
         raise ValueError("zeta scores need standard errors above 0")
     return np.asarray((np.asarray(values, dtype=np.float64) - assigned) / scale, dtype=np.float64)
+
+
+def consensus_zeta(values: ArrayLike, errors: ArrayLike, robust: RobustMean) -> FloatArray | None:
+    """Return the zeta scores of laboratories against their own robust mean (ISO 13528:2015, 9.6 and 7.7.3).
+
+    The robust mean's standard error is `1.25 s* / sqrt(n)`. A laboratory is part of the mean that it is held
+    against, so the scores are a little small (by about 1 / (2n)).
+
+    Args:
+        values: Laboratory means, shape (n,).
+        errors: Their standard errors, above 0.
+        robust: Algorithm A of the same values.
+
+    Returns:
+        The scores, or None for fewer than `MIN_ZETA` laboratories or where no robust spread is defined.
+    """
+    if robust.mean is None or robust.sd is None or robust.n < MIN_ZETA:
+        return None
+    return zeta_scores(values, errors, robust.mean, ROBUST_MEAN_FACTOR * robust.sd / math.sqrt(robust.n))
 
 
 def proficiency(score: float) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -30,7 +30,8 @@ from consilience.statistics.intervals import t_quantile
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomEffects:
     """Summary over results. `tau2_raw` may be negative; `prediction` is the interval for a further result's
-    true mean."""
+    true mean. `i_squared` is the share of the spread of results that is more than their own errors; its
+    interval is that of `tau2` on the same scale."""
 
     mean: Estimate
     tau2: float | None
@@ -39,6 +40,7 @@ class RandomEffects:
     q: float | None
     p_homogeneous: float | None
     i_squared: float | None
+    i_squared_interval: Interval | None
     prediction: Interval | None
     reason: Reason | None
 
@@ -94,6 +96,17 @@ def q_profile(values: ArrayLike, variances: ArrayLike, level: float = 0.95) -> I
     return Interval(low=low, high=high, level=level, method="q_profile")
 
 
+def _typical_variance(variances: FloatArray) -> float:
+    """Return one variance that stands for those of all results (Higgins & Thompson 2002, eq. 9)."""
+    weights = 1.0 / variances
+    total = float(weights.sum())
+    return (variances.size - 1.0) * total / (total**2 - float((weights**2).sum()))
+
+
+def _share(tau2: float, typical: float) -> float:
+    return tau2 / (tau2 + typical)
+
+
 def _interval(centre: float, half: float, level: float, method: str) -> Interval:
     return Interval(low=centre - half, high=centre + half, level=level, method=method)
 
@@ -118,9 +131,10 @@ def random_effects(
     interval.
 
     Mean: weights 1 / (v_i + tau2), t interval with k - 1 df (Hartung & Knapp 2001), whose factor is
-    not allowed below 1 so that results that agree by chance do not narrow it (Röver, Knapp & Friede 2015). I2
-    from Q (Higgins & Thompson 2002). Prediction: `mean ± t_(k-2) sqrt(tau2 + se^2)` (Higgins, Thompson &
-    Spiegelhalter 2009).
+    not allowed below 1 so that results that agree by chance do not narrow it (Röver, Knapp & Friede 2015).
+    I2 = tau2 / (tau2 + s2) with the typical variance s2 (Higgins & Thompson 2002, eq. 9; with DerSimonian and
+    Laird's tau2 it is (Q - k + 1) / Q); its interval takes the ends of that of tau2. Prediction:
+    `mean ± t_(k-2) sqrt(tau2 + se^2)` (Higgins, Thompson & Spiegelhalter 2009).
 
     Args:
         values: Results, shape (k,).
@@ -141,7 +155,7 @@ def random_effects(
         mean = _single(y, v, reason)
         return RandomEffects(
             mean=mean, tau2=None, tau2_raw=None, tau2_interval=None, q=None, p_homogeneous=None,
-            i_squared=None,
+            i_squared=None, i_squared_interval=None,
             prediction=None, reason=reason,
         )  # fmt: skip
     raw = dersimonian_laird(y, v)
@@ -157,9 +171,38 @@ def random_effects(
         standard_error=error, n_items=k, n_scores=k, method="hartung_knapp", df=k - 1.0,
     )  # fmt: skip
     half = float(t_quantile(level, k - 2.0)) * math.sqrt(tau2 + error**2) if k > 2 else None
+    profile, typical = q_profile(y, v, level), _typical_variance(v)
+    shares = Interval(
+        low=_share(profile.low, typical), high=_share(profile.high, typical), level=level, method="q_profile"
+    )
     return RandomEffects(
-        mean=mean, tau2=tau2, tau2_raw=raw, tau2_interval=q_profile(y, v, level), q=q,
-        p_homogeneous=finite(special.chdtrc(k - 1.0, q)), i_squared=max(0.0,
-        (q - (k - 1.0)) / q) if q > 0.0 else 0.0,
+        mean=mean, tau2=tau2, tau2_raw=raw, tau2_interval=profile, q=q,
+        p_homogeneous=finite(special.chdtrc(k - 1.0, q)), i_squared=_share(tau2, typical),
+        i_squared_interval=shares,
         prediction=None if half is None else _interval(centre, half, level, "prediction"), reason=None,
     )  # fmt: skip
+
+
+def within_bounds(summary: RandomEffects, bounds: tuple[float, float] | None) -> RandomEffects:
+    """Cut the intervals of mean, spread and prediction at what a scale allows; None: it has no ends.
+
+    The largest standard deviation of values between two bounds is half their distance (Popoviciu 1935).
+    """
+    if bounds is None:
+        return summary
+    low, high = bounds
+    spread = summary.tau2_interval
+    largest = ((high - low) / 2.0) ** 2
+    return replace(
+        summary,
+        mean=replace(summary.mean, interval=_clipped(summary.mean.interval, low, high)),
+        tau2_interval=_clipped(spread, 0.0, largest),
+        prediction=_clipped(summary.prediction, low, high),
+    )
+
+
+def _clipped(interval: Interval | None, low: float, high: float) -> Interval | None:
+    if interval is None:
+        return None
+    ends = np.clip([interval.low, interval.high], low, high)
+    return replace(interval, low=float(ends[0]), high=float(ends[1]))

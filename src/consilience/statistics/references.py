@@ -101,6 +101,12 @@ METHODS: dict[str, str] = {
         "Additive model object + rater by least squares: Searle (1971), Linear Models, ch. 7; many-facet "
         "measurement: Linacre (1989); connected designs: Weeks & Williams (1964), Technometrics 6:319-324"
     ),
+    "additive_raters_clustered": (
+        "Additive model object + rater by least squares, objects clustered by item: CR2 with Satterthwaite's "
+        "degrees of freedom, Bell & McCaffrey (2002), Survey Methodology 28:169-181; Pustejovsky & Tipton "
+        "(2018), J. Bus. Econ. Stat. 36:672-683; equality of raters: Tipton & Pustejovsky (2015), J. Educ. "
+        "Behav. Stat. 40:604-634"
+    ),
     "mixed_raters": (
         "Additive model with random objects and raters: REML, Patterson & Thompson (1971), Biometrika "
         "58:545-554; predictions, Henderson (1975), Biometrics 31:423-447; spread of raters averaged "
@@ -117,15 +123,29 @@ METHODS: dict[str, str] = {
         "Prediction-powered inference with tuned weight: Angelopoulos et al. (2023), Science 382:669-674, "
         "arXiv 2301.09633; Angelopoulos, Duchi & Zrnic (2023), PPI++, arXiv 2311.01453; clustered by item"
     ),
+    "ppi_stratified": (
+        "Stratified prediction-powered inference: Fisch et al. (2024), StratPPI, arXiv 2406.04291, with the "
+        "tuned weight of PPI++ (Angelopoulos, Duchi & Zrnic 2023, arXiv 2311.01453) common to the strata of "
+        "one language; clustered by item, strata scaled by their effective number of items (Kish 1965, "
+        "Survey Sampling, sec. 11.7)"
+    ),
     # variance components
     "henderson_1": (
         "Crossed variance components by Method I: Henderson (1953), Biometrics 9:226-252; Searle, Casella "
         "& McCulloch (1992), Variance Components, ch. 5"
     ),
+    "rater_strata": (
+        "Raters of the same generations: Method I of Henderson (1953), Biometrics 9:226-252, in the strata "
+        "of means over raters and of contrasts between raters: Nelder (1965), Proc. R. Soc. A 283:147-162"
+    ),
     "williams_tukey": "Chi-squared interval of a component: Williams (1962), Biometrika 49:278-281",
     "group_jackknife": (
         "Delete-a-group jackknife over items with Satterthwaite's chi-squared interval: Shao & Wu (1989), "
         "Ann. Stat. 17:1176-1197; Satterthwaite (1946), Biometrics Bull. 2:110-114"
+    ),
+    "variance_recovery": (
+        "Interval of a share of variance from those of all components: Zou & Donner (2008), Stat. Med. "
+        "27:1693-1702; ratios: Donner & Zou (2012), Stat. Methods Med. Res. 21:347-359"
     ),
     "decision_study": (
         "Generalizability coefficients and decision study: Brennan (2001), Generalizability Theory, ch. "
@@ -145,7 +165,8 @@ METHODS: dict[str, str] = {
     "hartung_knapp": (
         "Random-effects mean: Paule & Mandel (1982), J. Res. Natl. Bur. Stand. 87:377-385; interval: "
         "Hartung & Knapp (2001), Stat. Med. 20:3875-3889, factor not below 1: Röver, Knapp & Friede "
-        "(2015), BMC Med. Res. Methodol. 15:99"
+        "(2015), BMC Med. Res. Methodol. 15:99; share beyond chance: Higgins & Thompson (2002), Stat. Med. "
+        "21:1539-1558"
     ),
     "prediction": (
         "Prediction interval: Higgins, Thompson & Spiegelhalter (2009), J. R. Stat. Soc. A 172:137-159"
@@ -158,11 +179,23 @@ METHODS: dict[str, str] = {
     "precision": "Repeatability and reproducibility: ISO 5725-2:1994, 7.4.5",
     "mandel_h": "Mandel's h: ISO 5725-2:1994, 7.3.1, tables 6 and 7",
     "mandel_k": "Mandel's k: ISO 5725-2:1994, 7.3.1, tables 6 and 7",
-    "cochran": "Cochran's test: ISO 5725-2:1994, 7.3.3, table 4",
+    "cochran": (
+        "Cochran's test: ISO 5725-2:1994, 7.3.3, table 4; unequal degrees of freedom (Satterthwaite 1946): "
+        "'t Lam (2010), Anal. Chim. Acta 659:68-84"
+    ),
     "grubbs": "Grubbs' test: ISO 5725-2:1994, 7.3.4, table 5; Grubbs (1969), Technometrics 11:1-21",
     "algorithm_a": "Robust mean and standard deviation, Algorithm A: ISO 13528:2015, C.3",
     "z_score": "Proficiency z score: ISO 13528:2015, 9.4",
-    "zeta_score": "Proficiency zeta score: ISO 13528:2015, 9.6",
+    "zeta_score": (
+        "Proficiency zeta score: ISO 13528:2015, 9.6, against the robust mean with its standard error, 7.7.3"
+    ),
+    # cross-check
+    "hierarchical_logistic": (
+        "Hierarchical logistic model with crossed effects: HiBayES (2025), arXiv 2505.05602; estimands: NIST "
+        "AI 800-3 (2026); priors of spreads: Gelman (2006), Bayesian Anal. 1:515-534; NUTS: Hoffman & Gelman "
+        "(2014), J. Mach. Learn. Res. 15:1593-1623; convergence: Vehtari et al. (2021), Bayesian Anal. "
+        "16:667-718"
+    ),
     # planning
     "paired_power": (
         "Power and items of a paired contrast: Miller (2024), arXiv 2411.00640, section on power "

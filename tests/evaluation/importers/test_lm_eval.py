@@ -50,7 +50,7 @@ def results(samples: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
         "n-shot": {"sums": 2},
         "higher_is_better": {"sums": {"acc": True}},
         "n-samples": {"sums": {"original": 9, "effective": 2}},
-        "config": {"model": "hf", "model_args": "pretrained=/home/me/models/llama,dtype=float", "limit": 2.0},
+        "config": {"model": "hf", "model_args": "pretrained=/srv/me/models/llama,dtype=float", "limit": 2.0},
         "date": 1795344659.27,
         "lm_eval_version": "0.4.13",
         "task_hashes": {"sums": task_hash(samples)},

@@ -36,26 +36,54 @@ HEAD_BYTES = 4096
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Seed of resampling; default: the protocol's."
 )
+@click.option(
+    "--bayes",
+    is_flag=True,
+    help="Cross-check by a hierarchical model (extra `bayes`; takes a minute or more).",
+)
+@click.option(
+    "--engine",
+    default="duckdb",
+    show_default=True,
+    metavar="ENGINE",
+    help="Who reads the rows: duckdb, ray (a cluster on this machine) or ray://HOST:PORT.",
+)
 @json_option
 def command(
-    scores: tuple[Path, ...], protocol_path: Path | None, out: Path | None, seed: int | None, as_json: bool
+    scores: tuple[Path, ...],
+    protocol_path: Path | None,
+    out: Path | None,
+    seed: int | None,
+    bayes: bool,
+    engine: str,
+    as_json: bool,
 ) -> None:
     """Merge SCORES of any number of laboratories and compute the joint result.
 
     SCORES are Parquet, CSV or JSONL files, run folders, or folders of these. Without --protocol the
     protocol in the run folders is used, if there is one. With --json the document is printed; a file is
     then written only with
-    --out.
+    --out. Every --engine gives the same result; Ray needs the extra `ray`.
     """
     from consilience.evaluation.analysis import analyse
+    from consilience.evaluation.merge_choice import check_engine
     from consilience.evaluation.protocol_file import load_protocol
 
+    check_engine(engine)
     now = datetime.datetime.now(datetime.UTC)
     protocol = load_protocol(protocol_path, now=now) if protocol_path is not None else None
     target = out or (None if as_json else _beside(scores))
     if target is not None:
         _check_target(target)
-    result = analyse(scores, protocol=protocol, now=now, seed=seed, progress=None if as_json else say)
+    result = analyse(
+        scores,
+        protocol=protocol,
+        now=now,
+        seed=seed,
+        progress=None if as_json else say,
+        engine=engine,
+        bayes=bayes,
+    )
     if target is not None:
         write_result(result, target)
     if as_json:

@@ -160,7 +160,8 @@ def _print_contrasts(result: JointResult, console: Console) -> None:
         "verdict",
     ]
     order = {"laboratory": 0, "language": 1, "model": 2, "rater": 3}
-    rows = [row(c) for c in sorted(result.contrasts, key=lambda c: (order[c.axis], c.verdict != "different"))]
+    whole = [c for c in result.contrasts if c.language is None]
+    rows = [row(c) for c in sorted(whole, key=lambda c: (order[c.axis], c.verdict != "different"))]
     _table("Paired differences", columns, rows, console)
 
 

@@ -117,10 +117,11 @@ def import_(
             "this pseudonym cannot be used", next_step="Use up to 60 letters, digits, `.`, `-` and `_`."
         )
     runs = open_samples(folders, draw=False)
+    rater = human_rater(runs[0].protocol, rater_name)
     settings = Import(
-        rater=human_rater(runs[0].protocol, rater_name),
+        rater=rater,
         annotator=annotator,
-        simulated=simulated,
+        simulated=simulated or rater.simulated,
         replace=replace,
         now=datetime.datetime.now(datetime.UTC),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from consilience.cli.output import json_option, say, show_json
+from consilience.cli.output import json_option, say, show_json, with_options
 
 if TYPE_CHECKING:
     from consilience.evaluation.model import ModelSpec
@@ -78,18 +77,9 @@ CARE_OPTIONS = (
 )  # fmt: skip
 
 
-def _with(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for option in reversed([option for group in groups for option in group]):
-            function = option(function)
-        return function
-
-    return decorate
-
-
 @click.command("run")
 @click.argument("protocol", type=click.Path(path_type=Path))
-@_with(MODEL_OPTIONS, PLACE_OPTIONS, DEVIATION_OPTIONS, CARE_OPTIONS)
+@with_options(MODEL_OPTIONS, PLACE_OPTIONS, DEVIATION_OPTIONS, CARE_OPTIONS)
 @json_option
 def command(protocol: Path, as_json: bool, **options: Any) -> None:
     """Ask a model the items of a protocol and rate its answers.
@@ -263,6 +253,7 @@ def _carried_out(order: RunOrder, keys: Keys, folder_of: Any, watch: Any) -> Man
 
 
 def _dry_run(order: RunOrder, *, as_json: bool) -> None:
+    from consilience.evaluation.raters.rating import judges_to_ask
     from consilience.evaluation.run_order import plan_of
 
     plan = plan_of(order)
@@ -283,9 +274,7 @@ def _dry_run(order: RunOrder, *, as_json: bool) -> None:
         "prompt_tokens_reason": "only the endpoint knows how it counts tokens",
         "raters": [rater.id for rater in plan.protocol.raters],
         "judges_without_model": [
-            rater.id
-            for rater in plan.protocol.raters
-            if rater.kind == "judge" and rater.id not in order.judges
+            rater.id for rater in judges_to_ask(plan.protocol) if rater.id not in order.judges
         ],
     }
     if as_json:

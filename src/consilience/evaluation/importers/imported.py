@@ -38,6 +38,16 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, float] = {}
     """How words became numbers, such as {"C": 1.0, "I": 0.0}."""
     note: str = ""
+    simulated: bool = False
+    """Nobody really gave these ratings, and their source says so."""
+
+
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What an export of a scores table tells of its rows, so that they come back as they were."""
+
+    protocol_digest: str | None = None
+    split: str | None = None
+    run: str | None = None
 
 
 class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +80,8 @@ class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
     metrics: tuple[Metric, ...] = ()
     unmapped: tuple[str, ...] = ()
     """Fields of the source that have no place here."""
+    returned: Returned | None = None
+    """The source is an export of a scores table: its items keep the names that they have there."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,16 +92,18 @@ def _name_rows(sink: Sink, options: Options) -> None:
         CREATE OR REPLACE TABLE named AS
         WITH placed AS (
           SELECT r.*, run.model, run.place, coalesce(r.language, run.language, '{UNDETERMINED}') AS spoken,
-            coalesce(r.concept, run.concept) AS about, {short} AS short_item
+            coalesce(r.concept, run.concept) AS about, {short} AS short_item,
+            run.returned, run.told_split, run.told_plan, run.told_run
           FROM row AS r JOIN run ON run.number = r.run
         ), ids AS (
-          SELECT DISTINCT run, spoken, item_digest, short_item FROM placed WHERE item_digest IS NOT NULL
+          SELECT DISTINCT run, spoken, item_digest, short_item FROM placed
+          WHERE item_digest IS NOT NULL AND NOT returned
         ), ranked AS (
           SELECT *, row_number() OVER (PARTITION BY run, spoken, item_digest ORDER BY short_item) AS twin
           FROM ids
         )
-        SELECT p.*, k.twin, NULL::VARCHAR AS split, NULL::VARCHAR AS plan, p.item_digest AS asked,
-          CASE WHEN p.item_digest IS NULL THEN p.short_item
+        SELECT p.*, k.twin, p.told_split AS split, p.told_plan AS plan, p.item_digest AS asked,
+          CASE WHEN p.item_digest IS NULL OR p.returned THEN p.short_item
                WHEN k.twin = 1 THEN 'p-' || substr(p.item_digest, 8, {DIGITS})
                ELSE 'p-' || substr(p.item_digest, 8, {DIGITS}) || '.' || k.twin END AS item
         FROM placed AS p LEFT JOIN ranked AS k
@@ -115,7 +117,7 @@ def _register_runs(sink: Sink, options: Options) -> None:
     database = sink.database
     database.execute(
         "CREATE OR REPLACE TABLE run (number INTEGER, model VARCHAR, concept VARCHAR, language VARCHAR, "
-        "place INTEGER)"
+        "place INTEGER, returned BOOLEAN, told_plan VARCHAR, told_split VARCHAR, told_run VARCHAR)"
     )
     order = sorted(range(len(sink.runs)), key=lambda n: (sink.runs[n].created or "", sink.runs[n].file, n))
     place = {number: at for at, number in enumerate(order)}
@@ -126,11 +128,13 @@ def _register_runs(sink: Sink, options: Options) -> None:
             _name(options.concept or run.concept),
             options.language or run.language,
             place[number],
+            run.returned is not None,
+            *(msgspec.structs.astuple(run.returned) if run.returned is not None else (None, None, None)),
         )
         for number, run in enumerate(sink.runs)
     ]
     if rows:
-        database.executemany("INSERT INTO run VALUES (?, ?, ?, ?, ?)", rows)
+        database.executemany("INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _name(text: str) -> str:
@@ -218,20 +222,22 @@ def _rounding(told: float) -> float:
 
 def write_scores(sink: Sink, options: Options, target: Path) -> None:
     """Write `scores.parquet` from the table `settled`."""
-    sink.database.execute("CREATE OR REPLACE TABLE rater (run INTEGER, name VARCHAR, kind VARCHAR)")
+    sink.database.execute(
+        "CREATE OR REPLACE TABLE rater (run INTEGER, name VARCHAR, kind VARCHAR, simulated BOOLEAN)"
+    )
     kinds = [
-        (number, name, metric.kind.value)
+        (number, name, metric.kind.value, metric.simulated)
         for number, metrics in enumerate(sink.metrics)
         for name, metric in metrics.items()
     ]
     if kinds:
-        sink.database.executemany("INSERT INTO rater VALUES (?, ?, ?)", kinds)
+        sink.database.executemany("INSERT INTO rater VALUES (?, ?, ?, ?)", kinds)
     values = {
         "exercise": "$exercise", "laboratory": "$laboratory", "model": "s.model", "language": "s.spoken",
         "concept": "s.about", "item": "s.item", "attempt": "s.attempt", "rater": "s.rater",
         "rater_kind": "r.kind", "score": "s.score", "status": "s.status", "cause": "s.cause",
         "protocol_digest": "s.plan", "item_digest": "s.asked", "generation": "s.generation",
-        "split": "s.split", "simulated": "false", "run": "NULL",
+        "split": "s.split", "simulated": "coalesce(r.simulated, false)", "run": "s.told_run",
     }  # fmt: skip
     typed = ", ".join(f"CAST({values[name]} AS {kind}) AS {name}" for name, kind in COLUMN_TYPES.items())
     query = (

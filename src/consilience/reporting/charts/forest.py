@@ -84,8 +84,6 @@ def _vertical(place: float, class_: str) -> Markup:
 
 
 def _marks(mark: Mark, axis: Axis) -> list[Markup]:
-    if mark.value is None:
-        return []
     parts = []
     if mark.low is not None and mark.high is not None:
         left, right = axis.place(mark.low), axis.place(mark.high)
@@ -101,7 +99,7 @@ def _marks(mark: Mark, axis: Axis) -> list[Markup]:
         )
         parts.append(_end(left, inside=axis.holds(mark.low), towards=-1, tone=mark.tone))
         parts.append(_end(right, inside=axis.holds(mark.high), towards=1, tone=mark.tone))
-    if axis.holds(mark.value):
+    if mark.value is not None and axis.holds(mark.value):
         parts.append(svg.mark(mark.shape, x=svg.percent(axis.place(mark.value)), class_=f"mark {mark.tone}"))
     return parts
 

@@ -17,6 +17,12 @@ from consilience.reporting.charts.forest import axis_row, row
 from consilience.reporting.charts.matrix import MatrixCell, distances
 from consilience.reporting.messages import without_markup
 from consilience.reporting.sections.context import Context, mark_of
+from consilience.reporting.sections.further import (
+    further_sentences,
+    outlier_table,
+    summary_ends,
+    summary_group,
+)
 from consilience.reporting.sections.view import DataTable, Forest, ForestGroup, ForestRow, data_table
 from consilience.reporting.verdict import departures, without_it
 
@@ -42,6 +48,7 @@ class BetweenBlock(msgspec.Struct, frozen=True, kw_only=True):
     forest: Forest | None
     scores: DataTable | None
     leave_one_out: DataTable | None
+    outliers: DataTable | None
     matrix: MatrixView | None
 
 
@@ -64,6 +71,7 @@ def _block(context: Context, table: BetweenLaboratories, number: int) -> Between
         forest=_forest(context, table, key) if table.laboratories else None,
         scores=_score_table(context, table, key) if several else None,
         leave_one_out=_leave_one_out(context, table, key) if several and table.leave_one_out else None,
+        outliers=outlier_table(context, table, key) if several else None,
         matrix=_matrix(context, table) if table.language is None else None,
     )
 
@@ -92,6 +100,7 @@ def _sentences(context: Context, table: BetweenLaboratories) -> list[Markup]:
                 **scale,
             )
         )
+    told += further_sentences(context, table)
     if table.p_homogeneous is not None:
         told.append(
             voice.t(
@@ -176,7 +185,8 @@ def _forest(context: Context, table: BetweenLaboratories, key: str) -> Forest:
     voice, binary = context.voice, context.is_binary(table.rater)
     estimates = [score.mean for score in table.laboratories]
     ends = [end for e in estimates if e.interval for end in (e.interval.low, e.interval.high)]
-    axis = rate_axis() if binary else value_axis([*(e.value for e in estimates), *ends])
+    values = [*(e.value for e in estimates), *ends, *summary_ends(table)]
+    axis = rate_axis() if binary else value_axis(values)
     step = axis.ticks[1] - axis.ticks[0] if len(axis.ticks) > 1 else 1.0
     rows = []
     for score in table.laboratories:
@@ -211,7 +221,10 @@ def _forest(context: Context, table: BetweenLaboratories, key: str) -> Forest:
         ),
         label_head=voice.t("Laboratory"),
         reading_heads=(voice.t("score"), voice.t("interval"), voice.t("items (scores)")),
-        groups=(ForestGroup(heading=Markup(""), rows=tuple(rows)),),
+        groups=(
+            ForestGroup(heading=Markup(""), rows=tuple(rows)),
+            *summary_group(context, table, axis),
+        ),
     )
 
 
@@ -228,13 +241,17 @@ def _score_table(context: Context, table: BetweenLaboratories, key: str) -> Data
                 context.number(score.h, score.reason, signed=True),
                 context.number(score.k, score.reason),
                 context.number(score.z, score.reason, signed=True),
+                context.number(score.zeta, score.reason, signed=True),
                 _differs_from(context, table, score),
                 voice.t("stands apart") if score.flagged else voice.t("with the others"),
             )
         )
         classes.append("flagged" if score.flagged else "")
     bases = sorted({score.z_basis for score in table.laboratories if score.z_basis})
-    caption = voice.t("Laboratory scores: Mandel’s h and k (ISO 5725-2) and the distance z from the median")
+    caption = voice.t(
+        "Laboratory scores: Mandel’s h and k (ISO 5725-2); distances z and ζ from the robust mean "
+        "(ISO 13528), ζ in units of the errors of both"
+    )
     if bases:
         caption += voice.t("; unit of z: {bases:basis}", bases=bases)
     if table.h_critical is not None and table.k_critical is not None:
@@ -254,6 +271,7 @@ def _score_table(context: Context, table: BetweenLaboratories, key: str) -> Data
             (voice.t("h, between"), True),
             (voice.t("k, within"), True),
             (voice.t("z"), True),
+            (voice.t("ζ"), True),
             (voice.t("Differs from"), True),
             (voice.t("Reading"), False),
         ],

@@ -192,7 +192,7 @@ def _agreement_table(context: Context, number: int, found: list[Agreement]) -> D
         statistic=statistic_name(context, first.statistic),
     )
     if first.simulated:
-        caption = voice.t("{caption} (simulated human ratings)", caption=caption)
+        caption = voice.t("{caption} (simulated ratings)", caption=caption)
     return data_table(
         f"table-agreement-{number}",
         caption,

@@ -257,6 +257,7 @@ def _key_number(context: Context, cell: Cell) -> KeyNumber:
         remarks.append(voice.t("lower is better"))
     if cell.rater in context.simulated:
         remarks.append(voice.t("simulated ratings"))
+    remarks += _corrected(context, cell)
     return KeyNumber(
         label=context.concept_and_model(cell.concept, cell.model),
         value=reading.value if reading.known else voice.t("not known"),
@@ -270,6 +271,24 @@ def _key_number(context: Context, cell: Cell) -> KeyNumber:
         remark=voice.t(", ").join(remarks),
         known=reading.known,
     )
+
+
+def _corrected(context: Context, cell: Cell) -> list[Markup]:
+    """Say the number after the rater's errors are taken out, where real human ratings show them."""
+    binary = context.is_binary(cell.rater)
+    return [
+        context.voice.t(
+            "{value} ({range}) with the rater’s errors taken out",
+            value=context.value(one.corrected.value, binary=binary),
+            range=context.interval(one.corrected.interval, binary=binary),
+        )
+        for one in context.result.corrections
+        if (one.model, one.concept, one.rater) == (cell.model, cell.concept, cell.rater)
+        and one.laboratory is None
+        and one.language is None
+        and not one.simulated
+        and one.corrected.value is not None
+    ]
 
 
 def _spread_numbers(context: Context) -> list[KeyNumber]:

@@ -1,6 +1,7 @@
 """Where the variance comes from: shares of the components, with intervals, and reasons where there is none.
 
-Pure. Invariant: a component without a share is listed with its reason and is no part of the bar.
+Pure. Invariants: a component without a share is listed with its reason and is no part of the bar; of a long
+list the picture leaves out shares below SMALL, says how many, and the table has them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from consilience.reporting.charts.variance import Part, share_bar, stacked_bar
 from consilience.reporting.messages import without_markup
 from consilience.reporting.sections.context import Context
 from consilience.reporting.sections.view import DataTable, data_table
+
+SMALL = 0.005
+"""Least share of a component that is drawn where there are more than LONG."""
+LONG = 10
 
 
 class ShareRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +44,8 @@ class VarianceBlock(msgspec.Struct, frozen=True, kw_only=True):
 
     heading: Markup
     lead: Markup
+    note: Markup | None
+    """How many components are too small to be drawn."""
     bar: Markup | None
     axis: Markup
     rows: tuple[ShareRow, ...]
@@ -53,19 +60,31 @@ def variance_blocks(context: Context) -> list[VarianceBlock]:
 
 def _block(context: Context, table: VarianceTable, number: int) -> VarianceBlock:
     voice = context.voice
-    rows = tuple(_row(context, component, index) for index, component in enumerate(table.components))
+    shown = tuple(component for component in table.components if not _left_out(table, component))
+    rated = len(table.raters) > 1
+    rows = tuple(_row(context, component, index, rated=rated) for index, component in enumerate(shown))
     parts = tuple(
         Part(letter=row.letter, share=component.share, tone=row.tone)
-        for row, component in zip(rows, table.components, strict=True)
+        for row, component in zip(rows, shown, strict=True)
         if component.share is not None and component.share > 0
     )
     described = "; ".join(
         f"{row.letter} {without_markup(row.source)}: {without_markup(row.share)}" for row in rows
     )
     heading = context.concept_and_model(table.concept, table.model)
+    if rated:
+        heading = voice.t("{title}, {n:count} raters together", title=heading, n=len(table.raters))
+    small = len(table.components) - len(shown)
     return VarianceBlock(
         heading=heading,
         lead=_lead(context, table),
+        note=voice.tn(
+            "{n:count} further source has less than half a percent; it is in the table.",
+            "{n:count} further sources have less than half a percent each; they are in the table.",
+            small,
+        )
+        if small
+        else None,
         bar=stacked_bar(
             parts, title=voice.plain("Shares of the variance of single scores"), description=described
         )
@@ -85,25 +104,49 @@ def _block(context: Context, table: VarianceTable, number: int) -> VarianceBlock
     )
 
 
+def _left_out(table: VarianceTable, component: Component) -> bool:
+    return len(table.components) > LONG and component.share is not None and component.share < SMALL
+
+
 def _lead(context: Context, table: VarianceTable) -> Markup:
     voice = context.voice
     known = [component for component in table.components if component.share is not None]
     text = voice.t("From {n:count} single scores by {rater}.", n=table.n_scores, rater=table.rater)
+    if len(table.raters) > 1:
+        text = voice.t(
+            "From {n:count} single scores: {raters} scored the same answers.",
+            n=table.n_scores,
+            raters=list(table.raters),
+        )
+    if table.drawn:
+        text = Markup(" ").join([text, voice.t("They are those of drawn items, since there are very many.")])
+    if table.simulated:
+        text = Markup(" ").join([text, voice.t("Simulated ratings enter: nobody gave them.")])
     if not known:
         return text
     largest = max(known, key=lambda component: component.share or 0.0)
     told = voice.t(
         "The largest part, {share:rate}, comes from: {meaning}.",
         share=largest.share,
-        meaning=meaning(context, largest.source),
+        meaning=meaning(context, largest.source, rated=len(table.raters) > 1),
     )
     return Markup(" ").join([told, text])
 
 
-def meaning(context: Context, source: str) -> Markup:
-    """Say in plain words what a source of variance is."""
+def meaning(context: Context, source: str, *, rated: bool = False) -> Markup:
+    """Say in plain words what a source of variance is.
+
+    Args:
+        context: The result and its language.
+        source: Name of the component.
+        rated: Whether the raters' own errors stand apart from the attempt.
+    """
     voice = context.voice
     parts = source.split(":")
+    if rated and source == "attempt":
+        return voice.t("chance from one answer of the model to the next, as all raters see it")
+    if rated and source == "residual":
+        return voice.t("raters judge one answer differently, beyond everything else")
     if source in {"attempt", "residual"} or parts[-1] in {"attempt", "residual"}:
         return voice.t("chance from one attempt to the next, and what nothing else explains")
     single = {
@@ -119,7 +162,7 @@ def meaning(context: Context, source: str) -> Markup:
     return voice.word("source", source)
 
 
-def _row(context: Context, component: Component, index: int) -> ShareRow:
+def _row(context: Context, component: Component, index: int, *, rated: bool = False) -> ShareRow:
     voice, style = context.voice, context.voice.style
     letter = string.ascii_uppercase[index % 26]
     tone = f"series-{index % palette.SERIES + 1}"
@@ -141,7 +184,7 @@ def _row(context: Context, component: Component, index: int) -> ShareRow:
         letter=letter,
         tone=tone,
         source=source,
-        meaning=meaning(context, component.source),
+        meaning=meaning(context, component.source, rated=rated),
         bar=share_bar(
             component.share if known else None,
             interval.low if interval else None,
@@ -157,6 +200,17 @@ def _row(context: Context, component: Component, index: int) -> ShareRow:
     )
 
 
+def _interval(context: Context, component: Component) -> Markup:
+    """Write the interval of the variance itself."""
+    if component.interval is None:
+        return context.voice.t("no interval")
+    style = context.voice.style
+    low, high = (
+        numbers.decimal(end, style, places=5) for end in (component.interval.low, component.interval.high)
+    )
+    return names.left_to_right(numbers.range_of(low, high, style))
+
+
 def _table(context: Context, table: VarianceTable, number: int, *, heading: Markup) -> DataTable:
     voice = context.voice
     rows = []
@@ -169,6 +223,7 @@ def _table(context: Context, table: VarianceTable, number: int, *, heading: Mark
             (
                 view.source,
                 context.number(component.variance, component.reason, places=5),
+                _interval(context, component),
                 view.share,
                 view.interval or voice.t("no interval"),
                 context.count(component.levels),
@@ -181,6 +236,7 @@ def _table(context: Context, table: VarianceTable, number: int, *, heading: Mark
         [
             (voice.t("Source"), False),
             (voice.t("Variance"), True),
+            (voice.t("Interval of the variance"), True),
             (voice.t("Share"), True),
             (voice.t("Interval"), True),
             (voice.t("Levels"), True),
