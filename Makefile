@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONWARNINGS ?=
 
 .PHONY: help setup extras demo test check bench validate lint types layers docs reference messages schemas lock clean \
-	bench-setup bench-run bench-analysis bench-startup bench-install
+	bench-setup bench-run bench-analysis bench-import bench-startup bench-install
 
 help: ## say what each word does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -85,7 +85,7 @@ $(BENCH_STAMP): $(STAMP) requirements/bench.txt
 
 bench-setup: $(BENCH_STAMP) ## make .venv-bench with the peers of the benchmarks
 
-bench: bench-startup bench-install bench-run bench-analysis ## run every benchmark, each with its peer beside it
+bench: bench-startup bench-install bench-run bench-analysis bench-import ## run every benchmark, each with its peer beside it
 
 bench-run: $(BENCH_STAMP) ## the runner beside Inspect: samples per CPU second, memory
 	@$(BIN)/python benchmarks/run.py
@@ -95,6 +95,9 @@ validate: $(STAMP) ## simulate every statistical method, and write docs/explanat
 
 bench-analysis: $(BENCH_STAMP) ## the analysis of 10^5 to 10^7 scores beside DuckDB, Polars, pandas, statsmodels
 	@$(BIN)/python benchmarks/analysis.py
+
+bench-import: $(BENCH_STAMP) ## the readers of other harnesses' logs beside their own: records per CPU second, memory
+	@$(BIN)/python benchmarks/import_logs.py
 
 bench-startup: $(BENCH_STAMP) ## the first command beside Inspect: CPU seconds
 	@$(BIN)/python benchmarks/startup.py

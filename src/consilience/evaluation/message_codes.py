@@ -312,7 +312,7 @@ NOTE_CODES: dict[str, dict[str, str]] = {
         "limit": "limit: none was corrected",
     },
     "note_settings_capped": {
-        "n_settings": "recorded settings that differ between laboratories, for the model and concept with most",
+        "n_settings": "recorded settings that differ between laboratories, where there are most",
         "limit": "how many of them were held against the results",
     },
     "note_contrasts_capped": {

@@ -50,7 +50,9 @@ REASONS: dict[str, str] = {
     "no_margin": N_("the protocol fixes no margin"),
     "no_contrast": N_("there is nothing to compare"),
     "no_number_suffices": N_("however many there are, other sources keep the interval too wide"),
-    "not_estimated": N_("its part of the spread could not be estimated, so nobody can say what more would do"),
+    "not_estimated": N_(
+        "its part of the spread could not be estimated, so nobody can say what more would do"
+    ),
     "held_fixed": N_("held fixed: the result speaks of exactly these"),
     "one_level_elsewhere": N_("another source has only one of its kind, so its spread cannot be seen"),
     "too_many_groups": N_("there are more than {limit:count} overlapping groups"),
@@ -218,8 +220,8 @@ NOTES: dict[str, str] = {
         "no row. Averages over languages use the languages that every laboratory has."
     ),
     "note_narrow": N_(
-        "{n_outside:count} of {n_estimates:count} ranges may be too narrow: they rest on fewer items, answers "
-        "or laboratories than their methods need ({methods}). Which ones, “Methods and sources” tells."
+        "{n_outside:count} of {n_estimates:count} ranges may be too narrow: they rest on fewer items, "
+        "answers or laboratories than their methods need ({methods}). Which ones, “Methods and sources” tells."
     ),
     "note_corrections_cut": N_(
         "There are {rows:count} corrected means, more than the limit of {limit:count}: "
