@@ -38,10 +38,11 @@ def print_import(imported: Imported) -> None:
         console.print(f"and {len(imported.runs) - MAX_ROWS:,} more runs")
     for cause, count in imported.unscored.items():
         console.print(_said(f"Without a score, {cause.replace('_', ' ')}: {count:,}"))
-    agreeing = sum(summary.agrees is True for summary in imported.summaries)
     if imported.summaries:
+        states = [summary.agrees for summary in imported.summaries]
         console.print(
-            f"{agreeing} of {len(imported.summaries)} numbers that the source tells of its items agree."
+            f"Numbers that the source tells of its items: {states.count(True):,} agree with them, "
+            f"{states.count(False):,} do not, {states.count(None):,} cannot be compared."
         )
     for finding in imported.findings[:MAX_ROWS]:
         console.print(_said(_line(finding)))
