@@ -51,6 +51,13 @@ def test_rates_stand_on_the_whole_axis() -> None:
     assert axis.place(0.5) == pytest.approx(50.0)
 
 
+def test_a_range_without_a_value_is_drawn_without_a_mark() -> None:
+    drawn = str(row(Mark(value=None, low=0.2, high=0.6), rate_axis(), title="a range"))
+    assert 'class="whisker pooled"' in drawn
+    assert "mark" not in drawn
+    assert drawn.count('class="end pooled"') == 2
+
+
 def test_a_row_without_a_value_has_no_mark() -> None:
     drawn = str(row(Mark(value=None), rate_axis(), title="not known"))
     assert "mark" not in drawn

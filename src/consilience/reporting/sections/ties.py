@@ -28,6 +28,7 @@ from consilience.reporting.sections.view import (
 )
 
 MAX_TICKS = 10
+"""Ranks that are written on the axis of the picture, about."""
 
 NOT_APART = {
     "laboratory": N_("These data cannot tell any of the {n:count} laboratories from another."),
