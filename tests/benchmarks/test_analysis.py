@@ -50,7 +50,8 @@ def test_the_means_of_peers_must_be_ours(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(module, "PEERS", {"duckdb": module.MEANS_DUCKDB})
     folder = tmp_path / "scores"
     module.generate(4_000, "continuous", folder)
-    _, means = module.own(4_000, "continuous", folder, 1)
+    _, document = module.own(4_000, "continuous", folder, 1)
+    means = module.cell_means(document)
     assert len(means) == 400
     (row,) = module.peers(4_000, "continuous", folder, 1, means)
     assert (row["program"], row["rows"]) == ("duckdb", 4_000)

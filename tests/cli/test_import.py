@@ -17,7 +17,7 @@ from consilience.records.claim import Claim
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(importing, "readers", lambda: iter([Toy()]))
+    monkeypatch.setattr(importing, "readers", lambda _: iter([Toy()]))
     monkeypatch.chdir(tmp_path)
 
 

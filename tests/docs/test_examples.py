@@ -18,7 +18,7 @@ RUN = {"console", "python", "toml", "json", "jsonl", "csv", "text"}
 FREE = {"text", "csv", "jsonl"}
 """Languages that need no mark and are only shown."""
 LOCAL = re.compile(r"consilience demo|local:")
-MOST_NOT_RUN = 0.15
+MOST_NOT_RUN = 0.2
 TIME_LIMIT_S = 570
 
 

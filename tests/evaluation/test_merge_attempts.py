@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evaluation.exercises import make_protocol
+from tests.evaluation.score_tables import assert_same_tables
 from tests.simulators.scores import Design, row, write, write_rows
 
-from consilience.evaluation import merge_attempts, merge_tables
+from consilience.evaluation import merge_layout, merge_passes, merge_units
 from consilience.evaluation.merge import merge
 from consilience.evaluation.merge_tables import ScoreTables
 from consilience.evaluation.protocol import Aggregation, Rater, RaterKind, Scale
@@ -33,21 +32,12 @@ KEYS = st.tuples(
 
 def _by_generation(paths: Sequence[Path], **options: Any) -> ScoreTables:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(merge_attempts, "BITS", 0)
+        patch.setattr(merge_layout, "BITS", 0)
         return merge(paths, **options).tables
 
 
 def _assert_equal(left: ScoreTables, right: ScoreTables) -> None:
-    for name in ("laboratories", "models", "languages", "concepts", "item_names", "raters", "generations"):
-        assert getattr(left, name) == getattr(right, name)
-    assert left.pairs.keys() == right.pairs.keys()
-    tables = [(left.items, right.items), (left.units, right.units)]
-    tables += [(left.pairs[pair], right.pairs[pair]) for pair in left.pairs]
-    for one, other in tables:
-        for field in dataclasses.fields(one):
-            values = np.asarray(getattr(one, field.name), dtype=np.float64)
-            expected = np.asarray(getattr(other, field.name), dtype=np.float64)
-            np.testing.assert_allclose(values, expected, rtol=1e-14, atol=0.0, err_msg=field.name)
+    assert_same_tables(left, right, rtol=1e-14)
 
 
 def _rater(name: str) -> Rater:
@@ -103,7 +93,7 @@ def test_both_ways_draw_the_same_sample(
     everything = merge(paths).tables
     _assert_equal(everything, _by_generation(paths))
     assert not everything.units.sampled
-    monkeypatch.setattr(merge_tables, "MAX_UNITS", 50)
+    monkeypatch.setattr(merge_units, "MAX_UNITS", 50)
     sample = merge(paths).tables
     assert sample.units.sampled
     assert 50 < sample.units.item.size < 200
@@ -116,7 +106,7 @@ def test_the_sample_is_drawn_from_any_number_of_items(tmp_path: Path) -> None:
     )
     units = _by_generation(paths).units
     assert units.sampled
-    assert units.item.size == pytest.approx(merge_tables.MAX_UNITS, rel=0.1)
+    assert units.item.size == pytest.approx(merge_units.MAX_UNITS, rel=0.1)
     assert units.item.max() > 86_000
 
 
@@ -130,19 +120,19 @@ def test_items_of_many_attempts_are_grouped_by_generation(
     paths = write(Design(laboratories=1, items=3, attempts=attempts, raters=3, binary=binary), tmp_path)
     expected = _by_generation(paths)
     used = []
-    grouped = merge_attempts.group_items
+    grouped = merge_passes.group_items
 
     def watched(*arguments: Any) -> int:
         used.append(True)
         return grouped(*arguments)
 
-    monkeypatch.setattr("consilience.evaluation.merge.group_items", watched)
+    monkeypatch.setattr("consilience.evaluation.merge_passes.group_items", watched)
     _assert_equal(merge(paths).tables, expected)
     assert bool(used) == fits
 
 
 def test_many_raters_with_other_scores_are_grouped_by_generation(tmp_path: Path) -> None:
     paths = write(Design(laboratories=1, items=2, attempts=16, raters=4, binary=False), tmp_path)
-    groups, raters = merge(paths).groups, tuple(f"rater-{k}" for k in range(4))
-    assert merge_attempts.attempts_fit(groups, raters, [False] * 4) == 0
-    assert merge_attempts.attempts_fit(groups, raters, [True, False, False, False]) == 16
+    groups = merge(paths).groups
+    assert merge_layout.attempts_fit(groups, [False] * 4) == 0
+    assert merge_layout.attempts_fit(groups, [True, False, False, False]) == 16

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.simulators.scores import COLUMNS, row, write_rows
 
 from consilience.errors import ConsilienceError, InputError, LimitError
-from consilience.evaluation import merge_census, merge_reading, merge_tables, merge_text
+from consilience.evaluation import merge_census, merge_layout, merge_reading, merge_text
 from consilience.evaluation.merge import merge
 
 GOOD = [row(item=f"i{k}", attempt=a, score=float((k + a) % 2)) for k in range(4) for a in (1, 2)]
@@ -148,7 +148,8 @@ def test_whole_numbers_and_short_floats_are_scores_too(tmp_path: Path) -> None:
             f"FROM '{path}') TO '{tmp_path / 'small.parquet'}'"
         )
     assert (
-        merge([tmp_path / "small.parquet"]).tables.items.sums.sum() == merge([path]).tables.items.sums.sum()
+        merge([tmp_path / "small.parquet"]).tables.items.sums[0].sum()
+        == merge([path]).tables.items.sums[0].sum()
     )
 
 
@@ -187,7 +188,7 @@ def test_names_that_mean_something_elsewhere_are_only_names(tmp_path: Path, endi
     [
         (merge_reading, "MAX_ROWS", "more than 1 rows"),
         (merge_reading, "MAX_COLUMNS", "columns are more than 1"),
-        (merge_tables, "MAX_RATERS", "2 raters are more than the limit of 1"),
+        (merge_layout, "MAX_RATERS", "2 raters are more than the limit of 1"),
     ],
 )
 def test_limits_of_tables(

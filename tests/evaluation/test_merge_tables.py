@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.evaluation.exercises import make_protocol
 from tests.simulators.scores import Design, row, write, write_rows
 
-from consilience.evaluation import merge_tables
-from consilience.evaluation.merge import merge, rater_pairs
+from consilience.evaluation import merge_tables, merge_units
+from consilience.evaluation.merge import merge
+from consilience.evaluation.merge_layout import rater_pairs
 from consilience.evaluation.protocol import Aggregation, Rater, RaterKind, Scale
 
 RATERS = ("a", "b")
@@ -105,6 +106,7 @@ def _check_pairs(
             assert pair.count[k] == len(both)
             assert pair.first[k] == pytest.approx(sum(x for x, _ in both if x is not None))
             assert pair.second[k] == pytest.approx(sum(y for _, y in both if y is not None))
+            assert pair.cross[k] == pytest.approx(sum(x * y for x, y in both if None not in (x, y)))
 
 
 def test_units_are_the_generations_that_two_raters_scored(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ def test_many_units_are_sampled_the_same_each_time_and_human_ratings_stay(
     ]
     paths = (*paths, write_rows(human, tmp_path / "human.csv"))
     everything = merge(paths).tables.units
-    monkeypatch.setattr(merge_tables, "MAX_UNITS", 100)
+    monkeypatch.setattr(merge_units, "MAX_UNITS", 100)
     first, second = merge(paths).tables.units, merge(paths).tables.units
     assert everything.scores.shape[1] == 800
     assert first.sampled
@@ -145,7 +147,7 @@ def test_pairs_with_humans_come_first_and_are_bounded(
     merged = merge([write_rows(rows, tmp_path / "s.csv")])
     assert len(merged.tables.pairs) == 10
     assert all(3 in pair for pair in list(merged.tables.pairs)[:4])
-    monkeypatch.setattr("consilience.evaluation.merge.MAX_PAIRS", 4)
+    monkeypatch.setattr("consilience.evaluation.merge_layout.MAX_PAIRS", 4)
     assert rater_pairs(merged.groups, merged.tables.raters) == [(0, 3), (1, 3), (2, 3), (3, 4)]
 
 

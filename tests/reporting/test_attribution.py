@@ -91,7 +91,8 @@ def test_few_laboratories_give_a_difference_and_why_no_more() -> None:
     )
     assert told[0] == (
         "From temperature 0.2 to 1 scores fall by 20 points (no interval: only 3 laboratories: too few for a "
-        "useful precision); with so few laboratories that cannot be told from chance."
+        "useful precision); with so few laboratories the link to the setting "
+        "cannot be told from chance."
     )
     assert len(told) == 2
 

@@ -194,9 +194,7 @@ def analyse_merged(
         failures=make_failures(merged),
         deviations=departures,
         checklist=make_checklist(
-            Evidence(
-                merged, setting, m.cells, m.contrasts, m.agreement, m.judges, m.minimum, m.corrections
-            )
+            Evidence(merged, setting, m.cells, m.contrasts, m.agreement, m.judges, m.minimum, m.corrections)
         ),
         runs=make_runs(merged),
         inputs=make_inputs(merged),

@@ -74,11 +74,11 @@ def _studied(
 ) -> DecisionStudy:
     """Fill in what the statistics say."""
     present = _present(spread)
+    fixed = [LANGUAGE] if LANGUAGE in frame.design else []
     study = statistics.decision_study(
-        spread.found, frame.design, margin, cost=cost, fixed=[LANGUAGE] if LANGUAGE in frame.design else [],
-        present=present, level=level,
-    )  # fmt: skip
-    dependable = coefficients(spread.found, frame.design, present=present)
+        spread.found, frame.design, margin, cost=cost, fixed=fixed, present=present, level=level
+    )
+    dependable = coefficients(spread.found, frame.design, present=present, fixed=fixed)
     return msgspec.structs.replace(
         frame,
         half_width=study.half_width,

@@ -126,10 +126,15 @@ def _one(
         k_critical=found.k_critical,
         repeatability_basis=found.repeatability_basis,
         summary=_summary(found),
-        robust_mean=None if found.robust is None else found.robust.mean,
-        robust_sd=None if found.robust is None else found.robust.sd,
         outlier_tests=_outlier_tests(found, names),
+        **_robust(found),
     )
+
+
+def _robust(found: interlaboratory.BetweenLaboratories) -> dict[str, float | None]:
+    if found.robust is None:
+        return {}
+    return {"robust_mean": found.robust.mean, "robust_sd": found.robust.sd}
 
 
 def _score(

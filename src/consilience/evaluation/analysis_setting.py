@@ -3,8 +3,9 @@ data.
 
 Responsible for every choice that is not arithmetic, so that it is made once and can be read in one place.
 Pure. Without a protocol: confidence level 0.95, Holm, the generalized estimand, no margins; the primary
-rater of a concept is the one with the most scores (ties: program, judge, human, then by name); scales are
-seen from the scores.
+rater of a concept is the one with the most scores (ties: program, judge, human, then by name); direction and
+scale are those that an import tells of its raters, else higher is better and the scale is seen from the
+scores.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from consilience.errors import IncompatibleError
 from consilience.evaluation.joint_result import Estimate, Interval, Message
 from consilience.evaluation.merge import Merged
 from consilience.evaluation.merge_census import Group, shown
+from consilience.evaluation.merge_imports import told_direction, told_scale
 from consilience.evaluation.message_codes import REASON_CODES, say
 from consilience.evaluation.protocol import Concept, Margins, Protocol, RaterKind, primary_rater
 from consilience.statistics import estimate as statistics
@@ -63,6 +65,9 @@ class ConceptSetting:
     planned_primary: str | None
     """What the protocol says, where that rater gave no score."""
 
+    told_direction: bool | None = None
+    """Whether a higher score is better, as the import of the primary rater's scores tells it."""
+
     @property
     def margins(self) -> Margins:
         """Margins of equivalence; none without a protocol."""
@@ -70,8 +75,10 @@ class ConceptSetting:
 
     @property
     def higher_is_better(self) -> bool:
-        """Direction of the scale; true where nobody says otherwise."""
-        return self.planned.higher_is_better if self.planned is not None else True
+        """Direction of the scale: the protocol's, else the import's; true where nobody says otherwise."""
+        if self.planned is not None:
+            return self.planned.higher_is_better
+        return self.told_direction is not False
 
 
 @dataclass(frozen=True)
@@ -100,8 +107,8 @@ def make_setting(merged: Merged, *, seed: int | None = None) -> Setting:
     protocol = merged.protocol
     plan = protocol.analysis if protocol is not None else None
     tables = merged.tables
-    raters = tuple(_rater(rater, merged.groups, protocol) for rater in tables.raters)
-    concepts = tuple(_concept(concept, merged.groups, raters, protocol) for concept in tables.concepts)
+    raters = tuple(_rater(rater, merged, protocol) for rater in tables.raters)
+    concepts = tuple(_concept(concept, merged, raters, protocol) for concept in tables.concepts)
     return Setting(
         level=plan.confidence_level if plan else 0.95,
         multiplicity=plan.multiplicity if plan else "holm",
@@ -113,8 +120,8 @@ def make_setting(merged: Merged, *, seed: int | None = None) -> Setting:
     )
 
 
-def _rater(rater: str, groups: Sequence[Group], protocol: Protocol | None) -> RaterSetting:
-    mine = [group for group in groups if group.rater == rater]
+def _rater(rater: str, merged: Merged, protocol: Protocol | None) -> RaterSetting:
+    mine = [group for group in merged.groups if group.rater == rater]
     planned = next((r for r in protocol.raters if r.id == rater), None) if protocol is not None else None
     low = min((g.lowest for g in mine if g.lowest is not None), default=None)
     high = max((g.highest for g in mine if g.highest is not None), default=None)
@@ -136,8 +143,10 @@ def _rater(rater: str, groups: Sequence[Group], protocol: Protocol | None) -> Ra
                 f"{bounds[0]:g} to {bounds[1]:g}",
                 next_step="Correct the scores, or give the protocol that they were made under.",
             )
-    elif not binary and _whole_numbered(mine):
-        scale = "ordinal"
+    else:
+        scale, bounds = _told_scale(rater, merged, (scale, bounds, low, high))
+        if scale == "continuous" and bounds is None and _whole_numbered(mine):
+            scale = "ordinal"
     scored = sum(group.scores for group in mine)
     return RaterSetting(
         id=rater,
@@ -149,6 +158,19 @@ def _rater(rater: str, groups: Sequence[Group], protocol: Protocol | None) -> Ra
         n_scored=scored,
         n_unscored=sum(group.rows for group in mine) - scored,
     )
+
+
+def _told_scale(
+    rater: str, merged: Merged, seen: tuple[ScaleKind, Bounds | None, float | None, float | None]
+) -> tuple[ScaleKind, Bounds | None]:
+    """Return the scale as the imports tell it, as far as the scores do not contradict."""
+    scale, bounds, low, high = seen
+    kind, limits = told_scale(merged.imports, rater)
+    if limits is not None and low is not None and high is not None and limits[0] <= low <= high <= limits[1]:
+        bounds = limits
+        if kind in {"ordinal", "continuous"} or (kind == "binary" and scale == "binary"):
+            scale = kind
+    return scale, bounds
 
 
 def _whole_numbered(groups: Sequence[Group]) -> bool:
@@ -164,11 +186,11 @@ def _whole_numbered(groups: Sequence[Group]) -> bool:
 
 
 def _concept(
-    concept: str, groups: Sequence[Group], raters: Sequence[RaterSetting], protocol: Protocol | None
+    concept: str, merged: Merged, raters: Sequence[RaterSetting], protocol: Protocol | None
 ) -> ConceptSetting:
     planned = next((c for c in protocol.concepts if c.id == concept), None) if protocol is not None else None
     scores: dict[str, int] = {}
-    for group in groups:
+    for group in merged.groups:
         if group.concept == concept:
             scores[group.rater] = scores.get(group.rater, 0) + group.scores
     numbers = {rater.id: number for number, rater in enumerate(raters)}
@@ -177,7 +199,8 @@ def _concept(
         return ConceptSetting(concept, planned, numbers[wanted.id], None)
     best = min(scores, key=lambda r: (-scores[r], _KIND_ORDER[raters[numbers[r]].kind], r))
     missing = wanted.id if wanted is not None and wanted.id != best else None
-    return ConceptSetting(concept, planned, numbers[best], missing)
+    direction = told_direction(merged.imports, best, concept) if planned is None else None
+    return ConceptSetting(concept, planned, numbers[best], missing, direction)
 
 
 def reason_message(

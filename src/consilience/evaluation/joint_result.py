@@ -273,7 +273,7 @@ class JointResult(msgspec.Struct, frozen=True, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the document."""
-    document = msgspec.json.schema(JointResult)
+    document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(JointResult)))
     document["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     document["title"] = "Consilience joint result"
     return document

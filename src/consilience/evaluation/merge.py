@@ -2,9 +2,9 @@
 
 Responsible for the way from files to `Merged`: find, digest, read, check, group. Everything after it works
 on arrays.
-Invariants: the rows are scanned once for the census and once for the tables, within the engine's memory
-limit; a row that is there twice is counted once; a file that cannot be used stops the merge with its name
-and line.
+Invariants: the rows are scanned once for the census and once for the tables, partition by partition, within
+the engine's memory limit; a row that is there twice is counted once; a file that cannot be used stops the
+merge with its name and line.
 """
 
 # ruff: noqa: S608 - every name in a query is a constant of ours or went through `quoted`
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,27 +22,20 @@ import msgspec
 
 from consilience.errors import IncompatibleError, InputError, Where
 from consilience.evaluation import merge_belonging as belonging
-from consilience.evaluation.merge_attempts import attempts_fit, build_item_tables, group_items
-from consilience.evaluation.merge_census import Group, row_rule, take_census
-from consilience.evaluation.merge_engine import (
-    MEMORY_LIMIT,
-    THREADS,
-    Engine,
-    EngineInputError,
-    open_engine,
-    quoted,
-)
+from consilience.evaluation.importers.imported import Imported
+from consilience.evaluation.merge_belonging import Choice
+from consilience.evaluation.merge_census import CELL, Group, in_order
+from consilience.evaluation.merge_choice import LOCAL_ENGINE, PassSettings, open_pass
+from consilience.evaluation.merge_engine import MEMORY_LIMIT, THREADS, Engine, open_engine
+from consilience.evaluation.merge_imports import read_imports
 from consilience.evaluation.merge_inputs import Found, FoundFile, digest_file, find_inputs
+from consilience.evaluation.merge_layout import Aggregate, make_layout
 from consilience.evaluation.merge_manifests import check_manifests
-from consilience.evaluation.merge_reading import Source, read_rows
-from consilience.evaluation.merge_tables import (
-    MAX_PAIRS,
-    Aggregate,
-    ScoreTables,
-    build_tables,
-    group_generations,
-)
-from consilience.evaluation.protocol import Protocol, RaterKind, protocol_digest
+from consilience.evaluation.merge_partitions import PARTITION_ROWS, Partition, make_partitions
+from consilience.evaluation.merge_passes import RowPass
+from consilience.evaluation.merge_reading import Sources
+from consilience.evaluation.merge_tables import ScoreTables, TableBuilder
+from consilience.evaluation.protocol import Protocol, protocol_digest
 from consilience.evaluation.run_record import Manifest
 
 Progress = Callable[[str], None]
@@ -81,6 +74,8 @@ class Merged:
     """Splits that were used because there are no evaluation items."""
     splits_overlap: int
     """Items that stand in more than one split."""
+    imports: tuple[Imported, ...] = ()
+    """The accounts beside imported scores."""
 
 
 def merge(
@@ -90,6 +85,8 @@ def merge(
     progress: Progress | None = None,
     memory_limit: str = MEMORY_LIMIT,
     threads: int = THREADS,
+    engine: str = LOCAL_ENGINE,
+    partition_rows: int = PARTITION_ROWS,
 ) -> Merged:
     """Merge score files.
 
@@ -97,157 +94,105 @@ def merge(
         paths: Score files and folders.
         protocol: The protocol; None: that of the run folders, if they hold one.
         progress: Told what is being done.
-        memory_limit: Of the engine.
-        threads: Of the engine.
+        memory_limit: Of the columnar engine, in each process.
+        threads: Of the columnar engine; of a local Ray: its workers.
+        engine: Who reads the rows: `duckdb`, `ray` or `ray://HOST:PORT`; the tables are the same.
+        partition_rows: Rows that are grouped at once, at most, where a cell does not have more.
 
     Raises:
-        InputError: A file cannot be used; the error names file and line.
+        InputError: A file cannot be used; the error names file and line. Or there is no such engine.
         IncompatibleError: Files do not belong together; the error says which and why.
         LimitError: A documented limit is passed.
+        PartnerError: The Ray cluster, or a worker of it, fails.
     """
     tell = progress or (lambda _: None)
     found = find_inputs(paths)
     tell(f"{len(found.scores)} score file{'' if len(found.scores) == 1 else 's'}")
-    digests = {file.path: digest_file(file) for file in (*found.scores, *found.manifests, *found.protocols)}
     manifests = tuple(read_manifest(file) for file in found.manifests)
     protocol, digest = _the_protocol(protocol, found.protocols)
+    settings = PassSettings(memory_limit, threads, with_plan=protocol is not None)
     with tempfile.TemporaryDirectory(prefix="consilience-analysis-") as folder:
         files = [file.path for file in found.scores]
-        with open_engine(Path(folder), files, memory_limit=memory_limit, threads=threads) as engine:
-            return _merge_rows(engine, found, digests, manifests, protocol, digest, tell)
+        with (
+            open_engine(Path(folder), files, memory_limit=memory_limit, threads=threads) as columnar,
+            open_pass(engine, columnar, found.scores, settings) as rows,
+        ):
+            return _merge_rows(columnar, rows, found, manifests, protocol, digest, partition_rows, tell)
 
 
 def _merge_rows(
-    engine: Engine, found: Found, digests: dict[Path, str], manifests: tuple[Manifest, ...],
-    protocol: Protocol | None, digest: str | None, tell: Progress,
+    engine: Engine, rows: RowPass, found: Found, manifests: tuple[Manifest, ...], protocol: Protocol | None,
+    digest: str | None, partition_rows: int, tell: Progress,
 ) -> Merged:  # fmt: skip
-    sources = read_rows(engine, found.scores, row_rule)
-    try:
-        everything = take_census(engine, sources)
-    except EngineInputError as error:
-        raise _unreadable(engine, sources) from error
-    tell(f"{sum(group.rows for group in everything):,} rows")
+    sources, everything = rows.sources, rows.census()
+    n_rows = sum(group.rows for group in everything)
+    tell(f"{n_rows:,} rows")
+    digests = rows.digests() | {
+        f.path: digest_file(f) for f in (*found.manifests, *found.protocols, *found.imports)
+    }
+    imports = read_imports(found, digests)
     check_manifests(found, manifests, digests, everything)
     belonging.check_exercise(everything, sources, protocol)
     digest = belonging.check_protocol(everything, sources, manifests, digest)
     belonging.check_raters(everything, sources)
     if protocol is not None:
         belonging.register_plan(engine, protocol)
-    with_digests = any('NULL::VARCHAR AS "item_digest"' not in source.expressions for source in sources)
-    belonging.check_items(engine, sources, with_plan=protocol is not None, with_digests=with_digests)
-    condition, stand_in = belonging.chosen_condition(everything, protocol)
-    engine.run(f"CREATE OR REPLACE TEMP VIEW chosen AS SELECT * FROM rows WHERE {condition}")
-    groups = everything if condition == "TRUE" else _census_of_chosen(engine, sources)
-    other_rows = sum(g.rows for g in everything) - sum(g.rows for g in groups)
-    raters = tuple(sorted({group.rater for group in groups}))
-    binary = [_is_binary(groups, rater) for rater in raters]
-    attempts = attempts_fit(groups, raters, binary)
-    doubled = _group(engine, raters, binary, attempts)
-    if doubled:
-        belonging.settle_doubled(engine, sources)
-        groups = _census_of_chosen(engine, sources)
-        _group(engine, raters, binary, attempts)
-    tell("tables")
-    tables = _tables(engine, groups, raters, binary, attempts, _aggregate(protocol))
+    rows.items(with_plan=protocol is not None, with_splits=len({g.split for g in everything if g.split}) > 1)
+    belonging.check_items(engine, sources, with_plan=protocol is not None)
+    choice = belonging.choose(everything, protocol)
+    groups = everything if choice.rows == "TRUE" else rows.census(choice)
+    partitions = make_partitions(groups, rows.partition_rows(partition_rows, n_rows))
+    tables, settled, doubled = _tally(engine, rows, groups, partitions, choice, _aggregate(protocol), tell)
     return Merged(
         exercise=everything[0].exercise,
         tables=tables,
-        groups=tuple(groups),
-        files=_entered(found, sources, digests, everything, manifests),
+        groups=tuple(settled),
+        files=_entered(found, sources, digests, everything, manifests, imports),
         manifests=manifests,
         protocol=protocol,
         protocol_digest=digest,
         doubled=doubled,
-        other_rows=other_rows,
-        stand_in_splits=stand_in,
-        splits_overlap=_splits_overlap(engine, everything, protocol),
+        other_rows=n_rows - sum(g.rows for g in groups),
+        stand_in_splits=choice.stand_in,
+        splits_overlap=_splits_overlap(engine, protocol),
+        imports=imports,
     )
 
 
-def _group(engine: Engine, raters: Sequence[str], binary: Sequence[bool], attempts: int) -> int:
-    """Group the chosen rows by item where their attempts fit side by side, else by generation."""
-    return group_items(engine, raters, binary, attempts) if attempts else group_generations(engine, raters)
-
-
-def _tables(
-    engine: Engine, groups: Sequence[Group], raters: Sequence[str], binary: Sequence[bool], attempts: int,
-    aggregate: Aggregate,
-) -> ScoreTables:  # fmt: skip
-    pairs, humans = rater_pairs(groups, raters), _humans(groups, raters)
-    if attempts:
-        return build_item_tables(
-            engine, raters, pairs, attempts=attempts, aggregate=aggregate, binary=binary, humans=humans
-        )
-    return build_tables(engine, raters, pairs, aggregate=aggregate, binary=binary, humans=humans)
+def _tally(
+    engine: Engine, rows: RowPass, groups: list[Group], partitions: Sequence[Partition], choice: Choice,
+    aggregate: Aggregate, tell: Progress,
+) -> tuple[ScoreTables, list[Group], int]:  # fmt: skip
+    """Return the tables, the census with doubled rows counted once, and how many rows were doubled."""
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE item_names AS SELECT DISTINCT item FROM seen WHERE {choice.items}"
+    )
+    names = [str(row[0]) for row in engine.rows("SELECT item FROM item_names ORDER BY item")]
+    layout = make_layout(groups, n_items=len(names), aggregate=aggregate)
+    builder, doubled = TableBuilder(layout), 0
+    for number, tally in enumerate(rows.tallies(layout, partitions, choice), start=1):
+        builder.add(tally.part)
+        if tally.groups is not None:
+            doubled += tally.doubled
+            cells = {group[CELL] for group in tally.groups}
+            groups = in_order([*(group for group in groups if group[CELL] not in cells), *tally.groups])
+        tell("tables" if len(partitions) == 1 else f"tables: part {number} of {len(partitions)}")
+    return builder.tables(names), groups, doubled
 
 
 def _aggregate(protocol: Protocol | None) -> Aggregate:
     return protocol.aggregation.per_item if protocol is not None else "mean"
 
 
-def _is_binary(groups: Iterable[Group], rater: str) -> bool:
-    """Say whether all scores of a rater are 0 or 1."""
-    return all(
-        group.fractions == 0.0 and group.lowest >= 0.0 and group.highest <= 1.0
-        for group in groups
-        if group.rater == rater and group.lowest is not None and group.highest is not None
-    )
-
-
-def _humans(groups: Iterable[Group], raters: Sequence[str]) -> list[int]:
-    return sorted({raters.index(group.rater) for group in groups if group.rater_kind == RaterKind.HUMAN})
-
-
-def rater_pairs(groups: Iterable[Group], raters: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the pairs of raters that share a concept, those with a human first, at most MAX_PAIRS."""
-    concepts: dict[str, set[str]] = {rater: set() for rater in raters}
-    kinds: dict[str, str] = {}
-    for group in groups:
-        kinds[group.rater] = group.rater_kind
-        if group.scores:
-            concepts[group.rater].add(group.concept)
-    pairs = [
-        (a, b)
-        for a in range(len(raters))
-        for b in range(a + 1, len(raters))
-        if concepts[raters[a]] & concepts[raters[b]]
-    ]
-    human = RaterKind.HUMAN
-    pairs.sort(key=lambda pair: not any(kinds[raters[number]] == human for number in pair))
-    return pairs[:MAX_PAIRS]
-
-
-def _census_of_chosen(engine: Engine, sources: Sequence[Source]) -> list[Group]:
-    return take_census(engine, sources, view="chosen")
-
-
-def _splits_overlap(engine: Engine, groups: Sequence[Group], protocol: Protocol | None) -> int:
+def _splits_overlap(engine: Engine, protocol: Protocol | None) -> int:
     """Count item ids that stand in more than one split."""
     if protocol is not None:
         splits: dict[str, set[str]] = {}
         for item in protocol.items:
             splits.setdefault(item.id, set()).add(item.split.value)
         return sum(len(found) > 1 for found in splits.values())
-    if len({group.split for group in groups if group.split}) < 2:
-        return 0
-    doubled = "SELECT item FROM rows WHERE split <> '' GROUP BY item HAVING count(DISTINCT split) > 1"
+    doubled = "SELECT item FROM splits GROUP BY item HAVING count(DISTINCT split) > 1"
     return int(engine.one(f"SELECT count(*) FROM ({doubled})"))
-
-
-def _unreadable(engine: Engine, sources: Sequence[Source]) -> InputError:
-    """Find the file that the engine cannot read."""
-    for source in sources:
-        columns = ", ".join(source.expressions)
-        scan = f"read_parquet({quoted(str(source.parquet))}, hive_partitioning = false)"
-        try:
-            engine.one(f"SELECT bit_xor(hash(whole)) FROM (SELECT {columns} FROM {scan}) AS whole")
-        except EngineInputError:
-            return InputError(
-                "this file cannot be read to its end",
-                where=Where(file=source.file.name),
-                next_step="Write it again.",
-            )
-    return InputError("the score files cannot be read", next_step="Write them again.")
 
 
 def read_manifest(file: FoundFile) -> Manifest:
@@ -293,8 +238,8 @@ def _the_protocol(given: Protocol | None, files: Sequence[FoundFile]) -> tuple[P
 
 
 def _entered(
-    found: Found, sources: Sequence[Source], digests: dict[Path, str], groups: Sequence[Group],
-    manifests: Sequence[Manifest],
+    found: Found, sources: Sources, digests: dict[Path, str], groups: Sequence[Group],
+    manifests: Sequence[Manifest], imports: Sequence[Imported],
 ) -> tuple[EnteredFile, ...]:  # fmt: skip
     rows: Counter[int] = Counter()
     laboratories: dict[int, set[str]] = {}
@@ -309,11 +254,14 @@ def _entered(
             source.file.name, digests[source.file.path], source.file.bytes, rows[source.number],
             tuple(sorted(laboratories.get(source.number, ()))), "scores", source.number in named,
         )
-        for source in sources
+        for source in sources.values()
     ]  # fmt: skip
     for file, manifest in zip(found.manifests, manifests, strict=True):
         name = (manifest.laboratory,)
         files.append(EnteredFile(file.name, digests[file.path], file.bytes, 0, name, "manifest", True))
+    for file, imported in zip(found.imports, imports, strict=True):
+        of = (imported.laboratory,)
+        files.append(EnteredFile(file.name, digests[file.path], file.bytes, 0, of, "manifest", False))
     protocols = [
         EnteredFile(file.name, digests[file.path], file.bytes, 0, (), "protocol", True)
         for file in found.protocols

@@ -9,22 +9,24 @@ Responsible for the checks between files and against the protocol. Every refusal
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from consilience.errors import IncompatibleError, InputError, Where
 from consilience.evaluation.merge_census import CONTROL, Group, shown
 from consilience.evaluation.merge_engine import Engine
-from consilience.evaluation.merge_reading import Source
+from consilience.evaluation.merge_reading import Sources
 from consilience.evaluation.protocol import Protocol, Split, item_digest
 from consilience.evaluation.run_record import Manifest
 
 GENERATION = ("laboratory", "model", "language", "concept", "item", "attempt", "rater")
+NO_OTHER_SPLIT = "(split IS NULL OR split = '' OR split = 'evaluation')"
 SHORT = 19
 """Characters of a digest that a message shows: `sha256:` and twelve digits."""
 
 
-def check_exercise(groups: Sequence[Group], sources: Sequence[Source], protocol: Protocol | None) -> None:
+def check_exercise(groups: Sequence[Group], sources: Sources, protocol: Protocol | None) -> None:
     """Refuse rows of different exercises.
 
     Raises:
@@ -44,7 +46,7 @@ def check_exercise(groups: Sequence[Group], sources: Sequence[Source], protocol:
 
 
 def check_protocol(
-    groups: Sequence[Group], sources: Sequence[Source], manifests: Sequence[Manifest], digest: str | None
+    groups: Sequence[Group], sources: Sources, manifests: Sequence[Manifest], digest: str | None
 ) -> str | None:
     """Refuse rows and manifests of different protocols, and return the one digest that they name (None:
     none does).
@@ -83,7 +85,7 @@ def check_protocol(
     return expected
 
 
-def check_raters(groups: Sequence[Group], sources: Sequence[Source]) -> None:
+def check_raters(groups: Sequence[Group], sources: Sources) -> None:
     """Refuse a rater that is of one kind here and of another there.
 
     Raises:
@@ -100,7 +102,7 @@ def check_raters(groups: Sequence[Group], sources: Sequence[Source]) -> None:
             )
 
 
-def _by_file(values: Sequence[str], groups: Sequence[Group], sources: Sequence[Source], column: str) -> str:
+def _by_file(values: Sequence[str], groups: Sequence[Group], sources: Sources, column: str) -> str:
     """Say which values stand in which files."""
     told = []
     for value in values[:5]:
@@ -127,29 +129,48 @@ def register_plan(engine: Engine, protocol: Protocol) -> None:
     engine.run("CREATE OR REPLACE TEMP TABLE plan AS SELECT * FROM plan_columns")
 
 
-def check_items(engine: Engine, sources: Sequence[Source], *, with_plan: bool, with_digests: bool) -> None:
+def collect_items(engine: Engine, *, with_plan: bool, with_digests: bool, with_splits: bool) -> None:
+    """Make small tables of the view `rows`: `seen`, the items with one of their files; `digests` and `splits`
+    of items.
+
+    Args:
+        engine: With the view `rows`.
+        with_plan: Whether there is a protocol, so that language and concept of the items are looked at.
+        with_digests: Whether any file has item digests.
+        with_splits: Whether there are rows of different splits.
+    """
+    what = "item, language, concept" if with_plan else "item"
+    evaluated = f"bool_or({NO_OTHER_SPLIT})" if with_splits else "TRUE"
+    engine.run(
+        f"CREATE OR REPLACE TEMP TABLE seen AS SELECT {what}, min(source) AS source, {evaluated} AS "
+        f"evaluated FROM rows GROUP BY {what}"
+    )
+    engine.run(
+        "CREATE OR REPLACE TEMP TABLE digests AS SELECT item, language, item_digest, min(source) AS source "
+        f"FROM rows WHERE item_digest <> '' AND {with_digests} GROUP BY ALL"
+    )
+    engine.run(
+        "CREATE OR REPLACE TEMP TABLE splits AS SELECT DISTINCT item, split FROM rows "
+        f"WHERE split <> '' AND {with_splits}"
+    )
+
+
+def check_items(engine: Engine, sources: Sources, *, with_plan: bool) -> None:
     """Refuse items that changed, or that the protocol does not know.
 
     Args:
-        engine: With the views `rows` and, if `with_plan`, the table `plan`.
+        engine: After `collect_items`, with the table `plan` if `with_plan`.
         sources: The files.
         with_plan: Whether there is a protocol.
-        with_digests: Whether any file has item digests.
 
     Raises:
         IncompatibleError: With the item, its language and the files.
         InputError: An item id holds a control character.
     """
-    if with_digests:
-        engine.run(
-            "CREATE OR REPLACE TEMP TABLE digests AS SELECT item, language, item_digest, "
-            "bit_or(1::HUGEINT << (source % 120)) AS files, min(source) AS first_file FROM rows "
-            "WHERE item_digest IS NOT NULL AND item_digest <> '' GROUP BY ALL"
-        )
-        _check_digests(engine, sources, with_plan=with_plan)
+    _check_digests(engine, sources, with_plan=with_plan)
     if with_plan:
         _check_known(engine, sources)
-    for name, file in engine.rows("SELECT item, min(source) FROM rows GROUP BY item"):
+    for name, file in engine.rows("SELECT item, min(source) FROM seen GROUP BY item"):
         if CONTROL.search(name):
             raise InputError(
                 "an item id holds a control character",
@@ -158,10 +179,10 @@ def check_items(engine: Engine, sources: Sequence[Source], *, with_plan: bool, w
             )
 
 
-def _check_digests(engine: Engine, sources: Sequence[Source], *, with_plan: bool) -> None:
+def _check_digests(engine: Engine, sources: Sources, *, with_plan: bool) -> None:
     changed = engine.rows(
-        "SELECT item, language, min(item_digest), max(item_digest), arg_min(first_file, item_digest), "
-        "arg_max(first_file, item_digest) FROM digests GROUP BY ALL HAVING min(item_digest) <> "
+        "SELECT item, language, min(item_digest), max(item_digest), arg_min(source, item_digest), "
+        "arg_max(source, item_digest) FROM digests GROUP BY ALL HAVING min(item_digest) <> "
         "max(item_digest) "
         "ORDER BY item, language LIMIT 1"
     )
@@ -175,7 +196,7 @@ def _check_digests(engine: Engine, sources: Sequence[Source], *, with_plan: bool
     if not with_plan:
         return
     other = engine.rows(
-        "SELECT d.item, d.language, d.item_digest, p.digest, d.first_file FROM digests d JOIN plan p "
+        "SELECT d.item, d.language, d.item_digest, p.digest, d.source FROM digests d JOIN plan p "
         "USING (item, language) WHERE d.item_digest <> p.digest ORDER BY 1, 2 LIMIT 1"
     )
     if other:
@@ -189,11 +210,10 @@ def _check_digests(engine: Engine, sources: Sequence[Source], *, with_plan: bool
         )
 
 
-def _check_known(engine: Engine, sources: Sequence[Source]) -> None:
+def _check_known(engine: Engine, sources: Sources) -> None:
     unknown = engine.rows(
         "SELECT r.item, r.language, r.concept, min(r.source), p.concept FROM "
-        "(SELECT DISTINCT item, language, concept, source FROM rows) r LEFT JOIN plan p USING (item, "
-        "language) "
+        "seen r LEFT JOIN plan p USING (item, language) "
         "WHERE p.concept IS NULL OR p.concept <> r.concept GROUP BY ALL ORDER BY 1, 2 LIMIT 1"
     )
     if unknown:
@@ -212,34 +232,48 @@ def _check_known(engine: Engine, sources: Sequence[Source]) -> None:
         )
 
 
-def chosen_condition(groups: Sequence[Group], protocol: Protocol | None) -> tuple[str, tuple[str, ...]]:
-    """Return the SQL condition of the rows that carry the results, and the splits that stand in for
-    evaluation items.
+@dataclass(frozen=True)
+class Choice:
+    """Which rows carry the results."""
+
+    rows: str
+    """SQL condition of the rows."""
+    items: str
+    """SQL condition of their items in the table `seen`."""
+    stand_in: tuple[str, ...]
+    """Splits that stand in for evaluation items."""
+    planned: bool
+    """Whether the conditions ask the table `plan`."""
+
+
+def choose(groups: Sequence[Group], protocol: Protocol | None) -> Choice:
+    """Say which rows carry the results.
 
     Items of the exploratory and tuning splits were there to build the exercise; they enter no number.
     Where there are no evaluation items at all, the others are used, and the result says so.
     """
     if protocol is not None and any(item.split is not Split.EVALUATION for item in protocol.items):
         if any(item.split is Split.EVALUATION for item in protocol.items):
-            return "(item, language) IN (SELECT (item, language) FROM plan WHERE split = 'evaluation')", ()
-        return "TRUE", tuple(sorted({item.split.value for item in protocol.items}))
+            among = "(item, language) IN (SELECT (item, language) FROM plan WHERE split = 'evaluation')"
+            return Choice(among, among, (), planned=True)
+        return Choice("TRUE", "TRUE", tuple(sorted({item.split.value for item in protocol.items})), False)
     splits = {group.split for group in groups if group.split}
     if not splits - {Split.EVALUATION.value}:
-        return "TRUE", ()
+        return Choice("TRUE", "TRUE", (), planned=False)
     if any(not group.split or group.split == Split.EVALUATION for group in groups):
-        return "(split IS NULL OR split = '' OR split = 'evaluation')", ()
-    return "TRUE", tuple(sorted(splits))
+        return Choice(NO_OTHER_SPLIT, "evaluated", (), planned=False)
+    return Choice("TRUE", "TRUE", tuple(sorted(splits)), planned=False)
 
 
-def settle_doubled(engine: Engine, sources: Sequence[Source]) -> None:
-    """Count equal rows once: replace the view `chosen` by its different rows.
+def settle_doubled(engine: Engine, sources: Sources) -> None:
+    """Count equal rows once: replace the view `part` by its different rows.
 
     Raises:
         IncompatibleError: One laboratory gave the same rating twice, and differently.
     """
     keys = ", ".join(GENERATION)
     differing = engine.rows(
-        f"SELECT {keys}, min(source), max(source) FROM chosen GROUP BY {keys} "
+        f"SELECT {keys}, min(source), max(source) FROM part GROUP BY {keys} "
         "HAVING count(*) > 1 AND (count(DISTINCT status) > 1 OR min(score) <> max(score) "
         "OR (count(score) > 0 AND count(score) < count(*)) OR count(DISTINCT coalesce(cause, '')) > 1) "
         "ORDER BY ALL LIMIT 1"
@@ -262,6 +296,6 @@ def settle_doubled(engine: Engine, sources: Sequence[Source]) -> None:
         "any_value(rater_kind) AS rater_kind, any_value(score) AS score, any_value(status) AS status, "
         "any_value(cause) AS cause, any_value(protocol_digest) AS protocol_digest, any_value(split) AS "
         "split, "
-        f"bool_or(simulated) AS simulated FROM chosen GROUP BY {keys}"
+        f"bool_or(simulated) AS simulated FROM part GROUP BY {keys}"
     )
-    engine.run("CREATE OR REPLACE TEMP VIEW chosen AS SELECT * FROM single")
+    engine.run("CREATE OR REPLACE TEMP VIEW part AS SELECT * FROM single")

@@ -10,12 +10,12 @@ invariants of `scores`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from consilience.errors import InputError, LimitError, Where
 from consilience.evaluation.merge_engine import Engine, quoted
-from consilience.evaluation.merge_reading import Source
+from consilience.evaluation.merge_reading import Source, Sources
 from consilience.evaluation.merge_text import Cells, first_wrong_row
 from consilience.evaluation.protocol import RaterKind, Split
 from consilience.evaluation.scores import Cause, Status
@@ -66,8 +66,10 @@ class Group(NamedTuple):
     not_finite: int
     lowest: float | None
     highest: float | None
-    fractions: float | None
-    """Sum of score × (1 - score): 0 for a rater whose scores lie in [0, 1] exactly when all are 0 or 1."""
+    fractions: bool | None
+    """Whether a score is neither 0 nor 1."""
+    whole: bool | None
+    """Whether all scores are whole numbers."""
     attempts_given: int
     first_attempt: int | None
     last_attempt: int | None
@@ -75,15 +77,18 @@ class Group(NamedTuple):
     item_chars: int | None
 
 
+CELL = slice(Group._fields.index("laboratory"), Group._fields.index("concept") + 1)
+"""Laboratory, model, language and concept of a group."""
 CENSUS = f"""SELECT {", ".join(KEYS)}, count(*), count(score),
-    count(*) FILTER (NOT isfinite(score)), min(score), max(score), sum(score * (1.0 - score)),
+    count(*) FILTER (NOT isfinite(score)), min(score), max(score),
+    bool_or(score <> 0 AND score <> 1), bool_and(score = floor(score)),
     count(attempt), min(attempt), max(attempt),
     count(*) FILTER (item IS NULL OR item = ''), max(length(item))
     FROM {{view}} GROUP BY ALL LIMIT {MAX_GROUPS + 1}"""
 
 
-def take_census(engine: Engine, sources: Sequence[Source], *, view: str = "rows") -> list[Group]:
-    """Count the rows of the view `rows` (or `chosen`) and check every rule of single rows.
+def take_census(engine: Engine, sources: Sources, *, view: str = "rows") -> list[Group]:
+    """Count the rows of the view `rows` (or another) and check every rule of single rows.
 
     Raises:
         InputError: A row breaks a rule; the error names file and row.
@@ -99,6 +104,11 @@ def take_census(engine: Engine, sources: Sequence[Source], *, view: str = "rows"
         wrong = _wrong_group(group)
         if wrong is not None:
             raise _located(engine, sources[group.source], *wrong)
+    return in_order(groups)
+
+
+def in_order(groups: Iterable[Group]) -> list[Group]:
+    """Return groups in the order of their keys."""
     return sorted(groups, key=lambda group: tuple(str(value) for value in group[: len(KEYS)]))
 
 

@@ -5,9 +5,11 @@ ever fetched or loaded, nothing but the named files and the scratch folder can b
 repeats the content of a row (it may be a harmful text in the wrong column).
 """
 
+# ruff: noqa: S608 - every name in a query is a constant of ours or went through `quoted`
+
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,13 @@ class Engine:
         with _in_our_words():
             return self._connection.execute(query, parameters).fetchall()
 
+    def batches(self, query: str, size: int) -> Iterator[Row]:
+        """Yield the rows of a large result, so many held at once; nothing else is asked meanwhile."""
+        with _in_our_words():
+            found = self._connection.execute(query)
+            while batch := found.fetchmany(size):
+                yield from batch
+
     def one(self, query: str, parameters: list[Any] | None = None) -> Any:
         """Return the first value of the first row, or None."""
         rows = self.rows(query, parameters)
@@ -60,6 +69,24 @@ class Engine:
     def register(self, name: str, columns: dict[str, NDArray[Any]]) -> None:
         """Make arrays readable as a table."""
         self._connection.register(name, columns)
+
+    def save(self, table: str) -> bytes:
+        """Return a table as the bytes of a Parquet file."""
+        target = self.path(f"saved-{table}.parquet")
+        self.run(f"COPY {table} TO {quoted(str(target))} (FORMAT parquet, COMPRESSION zstd)")
+        content = target.read_bytes()
+        target.unlink()
+        return content
+
+    def load(self, table: str, saved: Sequence[bytes]) -> None:
+        """Make a table of what `save` returned, once or several times."""
+        targets = [self.path(f"loaded-{table}-{number}.parquet") for number in range(len(saved))]
+        for target, content in zip(targets, saved, strict=True):
+            target.write_bytes(content)
+        paths = ", ".join(quoted(str(target)) for target in targets)
+        self.run(f"CREATE OR REPLACE TEMP TABLE {table} AS SELECT * FROM read_parquet([{paths}])")
+        for target in targets:
+            target.unlink()
 
     def path(self, name: str) -> Path:
         """Return a file name in the scratch folder."""
@@ -117,6 +144,11 @@ def _in_our_words() -> Iterator[None]:
             next_step="Free disk space for temporary files, or analyse fewer files at once.",
         ) from error
     except (duckdb.IOException, duckdb.InvalidInputException, duckdb.ConversionException) as error:
+        raise EngineInputError("the file cannot be read", next_step="Write the file again.") from error
+    except duckdb.Error as error:
+        if type(error) is not duckdb.Error:
+            raise
+        # what the readers of files throw has no type of its own
         raise EngineInputError("the file cannot be read", next_step="Write the file again.") from error
 
 

@@ -1,10 +1,10 @@
 """Which files enter an analysis: score files, manifests and protocols found in what the user named.
 
 Responsible for finding files, their limits and their digests. An input is a score file (`.parquet`, `.csv`,
-`.jsonl`), a run folder (`scores.parquet` beside `manifest.json` and `protocol.json`), or a folder of such
-folders (a node's folder too). Invariants: no symbolic link inside a folder is followed, nothing but
-regular files is opened, and the order of the files does not depend on the order in which the file system
-lists them.
+`.jsonl`), a run folder (`scores.parquet` beside `manifest.json` and `protocol.json`), an import
+(`scores.parquet` beside `import.json`), or a folder of such folders (a node's folder too). Invariants: no
+symbolic link inside a folder is followed, nothing but regular files is opened, and the order of the files
+does not depend on the order in which the file system lists them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "jsonl"}
 SCORES_STEM = "scores"
 MANIFEST = "manifest.json"
 PROTOCOL = "protocol.json"
+IMPORT = "import.json"
 RUN_FILES = ("generations.jsonl", "ratings.jsonl")
 
 MAX_FILES = 10_000
@@ -38,6 +39,8 @@ MAX_LINE_BYTES = 2**20
 MAX_DOCUMENT_BYTES = 512 * 2**20
 """Of one `protocol.json`."""
 MAX_MANIFEST_BYTES = 8 * 2**20
+MAX_IMPORT_BYTES = 128 * 2**20
+"""Of one `import.json`."""
 CHUNK_BYTES = 2**20
 
 
@@ -49,7 +52,7 @@ class FoundFile:
     path: Path
     name: str
     format: str
-    """`parquet`, `csv`, `jsonl`, `manifest` or `protocol`."""
+    """`parquet`, `csv`, `jsonl`, `manifest`, `protocol` or `import`."""
     bytes: int
 
 
@@ -60,6 +63,7 @@ class Found:
     scores: tuple[FoundFile, ...]
     manifests: tuple[FoundFile, ...]
     protocols: tuple[FoundFile, ...]
+    imports: tuple[FoundFile, ...] = ()
 
 
 @dataclass
@@ -116,7 +120,7 @@ def _nothing_in(folder: Path) -> NotFoundError:
 
 
 def _is_scores(path: Path) -> bool:
-    return path.name not in {MANIFEST, PROTOCOL}
+    return path.name not in {MANIFEST, PROTOCOL, IMPORT}
 
 
 def _take_named(path: Path, search: _Search) -> None:
@@ -128,7 +132,7 @@ def _take_named(path: Path, search: _Search) -> None:
             next_step="Name score files or run folders.",
         )
     search.files.setdefault(real, path.name)
-    for companion in (MANIFEST, PROTOCOL):
+    for companion in (MANIFEST, PROTOCOL, IMPORT):
         beside = real.parent / companion
         if real.stem == SCORES_STEM and beside.is_file() and not beside.is_symlink():
             search.files.setdefault(beside, f"{path.parent.name}/{companion}".lstrip("/"))
@@ -165,22 +169,24 @@ def _choose(entries: Sequence[os.DirEntry[str]]) -> set[str]:
     names = {entry.name for entry in entries}
     runs = [name for ending in FORMATS if (name := SCORES_STEM + ending) in names]
     if runs:
-        return {runs[0], MANIFEST, PROTOCOL}
+        return {runs[0], MANIFEST, PROTOCOL, IMPORT}
     if names & {*RUN_FILES, MANIFEST}:
         return set()
     return {name for name in names if Path(name).suffix.lower() in FORMATS and not name.startswith(".")}
 
 
 def _sorted(search: _Search) -> Found:
-    kinds: dict[str, list[FoundFile]] = {"scores": [], "manifest": [], "protocol": []}
+    kinds: dict[str, list[FoundFile]] = {"scores": [], "manifest": [], "protocol": [], "import": []}
     for path, name in search.files.items():
-        kind = {MANIFEST: "manifest", PROTOCOL: "protocol"}.get(path.name, "scores")
+        kind = {MANIFEST: "manifest", PROTOCOL: "protocol", IMPORT: "import"}.get(path.name, "scores")
         format_ = kind if kind != "scores" else FORMATS[path.suffix.lower()]
         kinds[kind].append(_checked(path, name, format_))
     if len(kinds["scores"]) > MAX_FILES:
         raise LimitError(f"{len(kinds['scores'])} score files are more than the limit of {MAX_FILES}")
     kinds["scores"] = _unique_names(kinds["scores"])
-    return Found(tuple(kinds["scores"]), tuple(kinds["manifest"]), tuple(kinds["protocol"]))
+    return Found(
+        tuple(kinds["scores"]), tuple(kinds["manifest"]), tuple(kinds["protocol"]), tuple(kinds["import"])
+    )
 
 
 def _unique_names(files: list[FoundFile]) -> list[FoundFile]:
@@ -203,6 +209,7 @@ def _checked(path: Path, name: str, format_: str) -> FoundFile:
     limits = {
         "parquet": MAX_PARQUET_BYTES, "csv": MAX_TEXT_BYTES, "jsonl": MAX_TEXT_BYTES,
         "manifest": MAX_MANIFEST_BYTES, "protocol": MAX_DOCUMENT_BYTES,
+        "import": MAX_IMPORT_BYTES,
     }  # fmt: skip
     if size > limits[format_]:
         raise LimitError(

@@ -10,7 +10,7 @@ does not have is NULL.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from consilience.errors import InputError, LimitError, Where
@@ -38,33 +38,38 @@ class Source:
         self.expressions: tuple[str, ...] = ()
 
 
-def read_rows(engine: Engine, files: Sequence[FoundFile], rule: RowRule) -> list[Source]:
+Sources = Mapping[int, Source]
+"""Files by their numbers."""
+
+
+def read_rows(engine: Engine, files: Mapping[int, FoundFile], rule: RowRule) -> Sources:
     """Make the view `rows` over all score files.
 
     Args:
         engine: An open engine that may read the files.
-        files: In the order of their numbers.
+        files: By their numbers.
         rule: What is wrong with one row; used to find the line in a text file that cannot be read.
 
     Raises:
         InputError: A file cannot be read, lacks a column, or holds one of a wrong type.
         LimitError: More rows or columns than the limits.
     """
-    sources = []
-    for number, file in enumerate(files):
+    sources = {}
+    for number, file in files.items():
         linked = engine.path(f"source-{number}.{file.format}")
         linked.symlink_to(file.path)
         parquet = linked if file.format == "parquet" else _stage(engine, number, file, linked, rule)
         source = Source(number, file, parquet)
         source.expressions = _expressions(engine, source)
-        sources.append(source)
-    _check_size(engine, sources)
-    engine.run(f"CREATE OR REPLACE TEMP VIEW rows AS {_union(sources)}")
+        sources[number] = source
+    _check_size(engine, sources.values())
+    engine.run(f"CREATE OR REPLACE TEMP VIEW rows AS {union(sources.values())}")
     return sources
 
 
-def _union(sources: Sequence[Source]) -> str:
-    """One scan per set of equal expressions, so that many files of one shape are one scan."""
+def union(sources: Iterable[Source]) -> str:
+    """Return SQL of the rows of files: one scan per set of equal expressions, so that many files of one shape
+    are one scan."""
     groups: dict[tuple[str, ...], list[Source]] = {}
     for source in sources:
         groups.setdefault(source.expressions, []).append(source)
@@ -78,7 +83,7 @@ def _union(sources: Sequence[Source]) -> str:
     return " UNION ALL ".join(parts)
 
 
-def _check_size(engine: Engine, sources: Sequence[Source]) -> None:
+def _check_size(engine: Engine, sources: Iterable[Source]) -> None:
     rows = 0
     for source in sources:
         path = quoted(str(source.parquet))

@@ -221,7 +221,8 @@ NOTES: dict[str, str] = {
     ),
     "note_narrow": N_(
         "{n_outside:count} of {n_estimates:count} ranges may be too narrow: they rest on fewer items, "
-        "answers or laboratories than their methods need ({methods}). Which ones, “Methods and sources” tells."
+        "answers or laboratories than their methods need ({methods}). "
+        "Which ones, “Methods and sources” tells."
     ),
     "note_corrections_cut": N_(
         "There are {rows:count} corrected means, more than the limit of {limit:count}: "
@@ -340,7 +341,7 @@ RATER_PARTS: dict[str, str] = {
 """Last part of a field such as `rater.judge.model` → words."""
 
 Z_BASES: dict[str, str] = {
-    "protocol": N_("the margin of the protocol"),
+    "protocol": N_("half the margin of the protocol"),
     "robust": N_("the robust spread of the laboratories"),
 }
 """Unit of the distance z → words."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize, sparse
+from scipy import linalg, sparse
 
 from consilience.statistics.estimate import FloatArray
 from consilience.statistics.ratings import Ratings
@@ -154,6 +154,8 @@ def fit_crossed(rows: Ratings) -> CrossedFit | None:
 
 def _lowest(criterion: Callable[[FloatArray], float]) -> tuple[float, float]:
     """Return the ratios of the lowest criterion, 0 where that is as good."""
+    from scipy import optimize  # costs more than all else here, and least squares do without
+
     limits = [(0.0, MAX_RATIO)] * 2
     options = {"ftol": 1e-13, "gtol": 1e-7}
     found = [

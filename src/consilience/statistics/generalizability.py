@@ -123,12 +123,15 @@ def divisors_of(
 
 def coefficients(
     components: VarianceComponents, design: Design, *, object_facet: str = "item",
-    present: Mapping[str, int] | None = None, raters_share_generations: bool = True,
+    present: Mapping[str, int] | None = None, fixed: Collection[str] = (),
+    raters_share_generations: bool = True,
 ) -> Coefficients:  # fmt: skip
     """Return the generalizability coefficients of one facet's levels (Brennan 2001, ch. 4).
 
     `Eρ² = σ²(o) / (σ²(o) + σ²(δ))` and `Φ = σ²(o) / (σ²(o) + σ²(Δ))`: δ holds the components that contain the
-    object and other facets, Δ all others, each divided by the numbers of levels of its other facets.
+    object and other facets, Δ all others, each divided by the numbers of levels of its other facets. Of a
+    facet that is held fixed, what it shares with the object belongs to the object, and its own part to
+    neither (Brennan 2001, sec. 4.4, mixed models).
 
     Args:
         components: From `variance.variance_components`.
@@ -136,6 +139,7 @@ def coefficients(
             facets that are not named have one level.
         object_facet: The facet whose levels are compared, such as the item, or the laboratory.
         present: How many levels of each source there are in all, where the design is not complete.
+        fixed: Facets whose levels are all that is spoken of.
         raters_share_generations: Whether raters rate the same generation, so that more raters do not average
             out the attempt. Where the components have no residual, the part of the attempt that is the
             raters' own is then counted too high.
@@ -162,9 +166,14 @@ def coefficients(
     objects = float((present or {}).get(object_facet, 1))
     for source, variance in known.items():
         part = variance / divisors[source] * (objects if object_facet in source else 1.0)
-        if source != (object_facet,):
-            absolute += part
-            relative += part if object_facet in source else 0.0
+        random = set(source) - set(fixed)
+        if source == (object_facet,) or not random:
+            continue
+        if random == {object_facet}:
+            universe += part
+            continue
+        absolute += part
+        relative += part if object_facet in source else 0.0
     return Coefficients(
         object=object_facet,
         relative=universe / (universe + relative) if universe + relative > 0.0 else None,

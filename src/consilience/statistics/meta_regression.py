@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize
+from scipy import linalg
 
 from consilience.statistics.estimate import FloatArray
 
@@ -73,6 +73,8 @@ def regress(data: Contrasts) -> Regression:
     Raises:
         ValueError: If there are no degrees of freedom left.
     """
+    from scipy import optimize  # costs more than all else here, and few analyses come to this
+
     df = float(data.result.size - data.settings.shape[1])
     if df < 1.0:
         raise ValueError("a regression needs more results than settings and intercept")

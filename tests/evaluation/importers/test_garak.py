@@ -32,7 +32,8 @@ def an_attempt(
 
 SETUP = {
     "entry_type": "start_run setup", "_config.version": "0.13", "run.seed": 7, "run.generations": 2,
-    "plugins.target_type": "openai", "plugins.target_name": "qwen2", "transient.report_filename": "/srv/somebody/y",
+    "plugins.target_type": "openai", "plugins.target_name": "qwen2",
+    "transient.report_filename": "/srv/somebody/y",
 }  # fmt: skip
 END = {"entry_type": "completion", "end_time": "2025-11-21T10:08:02"}
 

@@ -15,7 +15,7 @@ from consilience.evaluation.importers.sink import Sink
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing, "readers", lambda: iter([Toy()]))
+    monkeypatch.setattr(importing, "readers", lambda _: iter([Toy()]))
 
 
 def test_a_file_becomes_a_folder_that_an_analysis_takes(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_limits_of_files_depth_and_size(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_every_format_names_a_reader() -> None:
-    for name, reader in zip(formats.READERS, formats.readers(), strict=True):
+    for name, reader in zip(formats.READERS, formats.readers(OPTIONS), strict=True):
         assert reader.name == name
 
 

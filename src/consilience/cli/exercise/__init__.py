@@ -12,6 +12,7 @@ VERBS = {
     "match": ("consilience.cli.exercise.matching", "Say which items two imports have in common."),
     "annotate": ("consilience.cli.exercise.annotate", "Give humans a blind sheet to rate, and take it back."),
     "analyse": ("consilience.cli.exercise.analyse", "Merge scores of laboratories into the joint result."),
+    "export": ("consilience.cli.exercise.exporting", "Write scores and results in formats that others read."),
     "report": ("consilience.cli.exercise.report", "Write the joint report as one HTML file."),
 }
 

@@ -32,6 +32,8 @@ MAX_RATIO = 200
 """Times its packed size that an entry above RATIO_FROM may unpack to."""
 RATIO_FROM = 16 * 2**20
 """Bytes below which the ratio of an entry is not looked at."""
+HIDDEN = {".eval_results"}
+"""Folders that are looked into though their names begin with a dot: a format has its files there."""
 CHUNK = 1 << 20
 Unpack = Callable[[IO[bytes]], Iterator[tuple[str, int, IO[bytes]]]]
 
@@ -78,7 +80,7 @@ class Finder:
             if entry.is_symlink():
                 self._sink.add_finding("note", "link", "this is a link and was not followed", file=place)
             elif entry.is_dir():
-                if not entry.name.startswith("."):
+                if not entry.name.startswith(".") or entry.name in HIDDEN:
                     self._walk(Path(entry.path), place, depth + 1)
             elif entry.is_file():
                 self._take(Path(entry.path), place)

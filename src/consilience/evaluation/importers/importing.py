@@ -18,8 +18,10 @@ from consilience.evaluation.importers.finding import Finder, head_of
 from consilience.evaluation.importers.formats import readers
 from consilience.evaluation.importers.imported import Imported, ImportedFile, Options
 from consilience.evaluation.importers.languages import identify_languages
+from consilience.evaluation.importers.reading import read_format
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Progress, Reader, Source
+from consilience.evaluation.importers.tables import Tables
 from consilience.evaluation.protocol import Protocol
 
 
@@ -83,7 +85,7 @@ def _read(
     paths: Sequence[Path], options: Options, sink: Sink, scratch: Path, tell: Progress
 ) -> tuple[ImportedFile, ...]:
     finder = Finder(scratch, sink)
-    known = list(readers())
+    known = list(readers(options))
     taken: dict[str, list[Source]] = {reader.name: [] for reader in known}
     files: list[ImportedFile] = []
     waiting = list(finder.find(paths))
@@ -106,11 +108,15 @@ def _read(
             taken[reader.name].append(source)
             continue
         inside = finder.open_archive(source, head)
-        if inside is None:
+        if inside is None and not _said_why(known, source, head, sink):
             sink.add_finding("note", "unknown_format", "no reader knows this format", file=source.name)
-        else:
-            waiting[:0] = inside
+        waiting[:0] = inside or []
     if not any(taken.values()):
+        told = next(
+            (found for found in sink.findings() if found.code in {"unmapped_table", "encoding"}), None
+        )
+        if told is not None:
+            raise InputError(told.text, where=Where(file=told.file), next_step=told.next_step or "")
         raise InputError(
             "none of these files is of a format that can be read",
             where=Where(file=", ".join(str(path) for path in paths)[:500]),
@@ -119,8 +125,13 @@ def _read(
     for reader in known:
         if taken[reader.name]:
             tell(f"{reader.name}: {len(taken[reader.name]):,} files")
-            reader.read(taken[reader.name], sink, options)
+            read_format(reader, taken[reader.name], sink, options, scratch=scratch, tell=tell)
     return tuple(files)
+
+
+def _said_why(known: Sequence[Reader], source: Source, head: bytes, sink: Sink) -> bool:
+    """Let the reader of tables say which columns a table has that nobody knows the meaning of."""
+    return any(isinstance(reader, Tables) and reader.say_why_not(source, head, sink) for reader in known)
 
 
 def _reader_of(source: Source, head: bytes, known: Sequence[Reader]) -> Reader | None:

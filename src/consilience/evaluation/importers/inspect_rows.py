@@ -38,7 +38,7 @@ MAX_EPOCH = 1_000_000
 """The largest number of an attempt."""
 MAX_PENDING = 50_000
 """Samples that wait until all raters are known."""
-LIMITS = frozenset({"context", "time", "working", "message", "token", "turn", "cost", "operator", "custom"})
+STOPS = frozenset({"context", "time", "working", "message", "token", "turn", "cost", "operator", "custom"})
 _FAULTS = {
     "unmapped_value": "a score is a word that has no number",
     "nested_value": "a score holds lists or dictionaries within each other, and is no number",
@@ -170,7 +170,7 @@ class SampleRows:
         if limit is None:
             return False
         kind = limit.get("type") if isinstance(limit, dict) else limit
-        named = kind if isinstance(kind, str) and kind in LIMITS else "unknown"
+        named = kind if isinstance(kind, str) and kind in STOPS else "unknown"
         what = "its score counts" if scored else "it has no score"
         self._sink.add_finding(
             "note", "limit", f"a sample stopped at its {named} limit; {what}", file=self._file, offset=offset

@@ -2,12 +2,14 @@
 
 Responsible for bounded memory and for naming the place of a fault. Invariants: at most MAX_LINE_BYTES of a
 line are held; a line that cannot be read is a finding, and the next one is read; no number comes out that is
-not finite (a bare `NaN` or `Infinity` becomes None, as unscored values are written).
+not finite (a bare `NaN` or `Infinity` becomes None, as unscored values are written); no text comes out that
+cannot be written as UTF-8.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -23,6 +25,10 @@ MAX_DOCUMENT_BYTES = 256 * 2**20
 MAX_DEPTH = 200
 """Lists and objects within each other."""
 NOT_NUMBERS = (b"NaN", b"Infinity")
+_QUOTE, _CHUNK = 2, 1 << 18
+_MARKS = bytes.maketrans(b'"[{]}', bytes((_QUOTE, 1, 1, 255, 255)))
+_NOT_MARKS = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<lone>u[dD][89a-fA-F]..)|.)", re.DOTALL)
 
 
 class Line(NamedTuple):
@@ -98,16 +104,19 @@ def value_of(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     except RecursionError:
         return Fault("too_deep")
     except msgspec.DecodeError as error:
-        if any(word in raw for word in NOT_NUMBERS):
-            return _with_odd_numbers(raw)
+        if any(word in raw for word in NOT_NUMBERS) or b"\\ud" in raw or b"\\uD" in raw:
+            return _with_odd_words(raw)
         return Fault("encoding" if "utf-8" in str(error).lower() else "malformed_line")
     except UnicodeDecodeError:
         return Fault("encoding")
 
 
-def _with_odd_numbers(raw: bytes) -> Any:
+def _with_odd_words(raw: bytes) -> Any:
+    """Return the value of a text with bare `NaN` or `Infinity` (None), or with half a surrogate pair (the
+    replacement character), as the json module of Python writes them."""
     try:
-        return json.loads(raw, parse_constant=lambda _: None)
+        mended = _ESCAPE.sub(lambda m: b"\\ufffd" if m["lone"] else m[0], raw)
+        return json.loads(mended, parse_constant=lambda _: None)
     except RecursionError:
         return Fault("too_deep")
     except UnicodeDecodeError:
@@ -118,23 +127,18 @@ def _with_odd_numbers(raw: bytes) -> Any:
 
 def is_deep(raw: bytes) -> bool:
     """Say whether brackets outside strings stand more than MAX_DEPTH deep."""
-    depth, inside, escaped = 0, False, False
-    for byte in raw:
-        if inside:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:
-                escaped = True
-            elif byte == 0x22:
-                inside = False
-        elif byte == 0x22:
-            inside = True
-        elif byte in (0x5B, 0x7B):
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif byte in (0x5D, 0x7D):
-            depth -= 1
+    import numpy as np
+
+    marks = raw.replace(rb"\\", b"").replace(rb"\"", b"").translate(_MARKS, _NOT_MARKS)
+    quotes, depth = 0, 0
+    for start in range(0, len(marks), _CHUNK):
+        step = np.frombuffer(marks, np.int8, min(_CHUNK, len(marks) - start), start)
+        outside = (quotes + np.cumsum(step == _QUOTE, dtype=np.int32)) % 2 == 0
+        depths = depth + np.cumsum(np.where(outside & (step != _QUOTE), step, 0), dtype=np.int32)
+        if depths.max() > MAX_DEPTH:
+            return True
+        quotes += int(np.count_nonzero(step == _QUOTE))
+        depth = int(depths[-1])
     return False
 
 

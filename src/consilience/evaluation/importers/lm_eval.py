@@ -1,9 +1,9 @@
 """lm-eval (EleutherAI's harness): `results_*.json` and `samples_*.jsonl`, versions 0.3 to 0.4.
 
-Samples are joined with their results by content: the digest over the digests of all samples that the
-results hold (`task_hashes`), then by the stamp in the file names. Invariants: each filter of each metric is a
-rater of its own; a value that is a pair or a list is not scored and counted, never averaged; a task without
-samples is a finding, its told numbers stay told.
+Samples are joined with their results by content, the digest over the digests of all samples that the results
+hold (`task_hashes`), and where it fits several by the stamp in the names and the folder. Invariants: each
+filter of each metric is a rater of its own; a value that is a pair or a list is not scored and counted, never
+averaged; a task without samples is a finding, its told numbers stay told.
 """
 
 from __future__ import annotations
@@ -56,6 +56,16 @@ class Results(msgspec.Struct):
         return plain.table(self.whole.get(name))
 
 
+class _Seen(msgspec.Struct):
+    """What the samples of a file tell that their results need."""
+
+    task: str
+    """By the file's name."""
+    hash: str
+    repeats: int
+    scales: dict[str, tuple[bool, float | None, float | None]]
+
+
 class LmEval:
     """The reader."""
 
@@ -76,23 +86,32 @@ class LmEval:
         )
 
     def read(self, sources: Sequence[Source], sink: Sink, options: Options) -> None:
-        """Read results first, then the samples that belong to them."""
+        """Read the samples, then the results that they belong to."""
+        parts = [(len(sink.runs), self.read_part(source, sink, options)) for source in sources]
+        self.finish(parts, sources, sink)
+
+    def read_part(self, source: Source, sink: Sink, options: Options) -> bytes:
+        """Read one file of samples; results wait for `finish`."""
+        return _Samples(source, sink, options).read() if _is_samples(source) else b""
+
+    def finish(self, parts: Sequence[tuple[int, bytes]], sources: Sequence[Source], sink: Sink) -> None:
+        """Say of all samples what their results tell."""
         results: list[Results] = []
-        samples: list[Source] = []
-        for source in sources:
-            if _is_samples(source):
-                samples.append(source)
-            elif len(results) < MAX_RESULTS:
-                whole = document(source, sink)
-                if isinstance(whole, dict):
-                    results.append(Results(source, whole, set()))
-            else:
+        for (_, seen), source in zip(parts, sources, strict=True):
+            if seen:
+                continue
+            if len(results) >= MAX_RESULTS:
                 sink.add_finding(
                     "error", "too_many_results", f"more than {MAX_RESULTS:,} results files; left out",
                     file=source.name,
                 )  # fmt: skip
-        for source in samples:
-            _Samples(source, sink, options).read(results)
+                continue
+            whole = document(source, sink)
+            if isinstance(whole, dict):
+                results.append(Results(source, whole, set()))
+        for (run, seen), source in zip(parts, sources, strict=True):
+            if seen:
+                _settle(run, msgspec.json.decode(seen, type=_Seen), source, results, sink)
         for found in results:
             _say_without_samples(found, sink)
 
@@ -112,8 +131,8 @@ class _Samples:
         self.repeats = 1
         self.odd = 0
 
-    def read(self, results: Sequence[Results]) -> None:
-        """Read all lines, then say what they belong to."""
+    def read(self) -> bytes:
+        """Read all lines, and return what their results need of them."""
         task = _task_of_name(self.source)
         run = self.sink.add_run(
             ImportedRun(
@@ -133,7 +152,8 @@ class _Samples:
                 "warning", "not_a_number", f"{self.odd:,} values are pairs, lists or words and have no score "
                 "here", file=self.source.name,
             )  # fmt: skip
-        self._settle(run, _belonging(self.source, task, self.hash.hexdigest(), results))
+        scales = {rater: scale.seen for rater, scale in self.scales.items()}
+        return msgspec.json.encode(_Seen(task, self.hash.hexdigest(), self.repeats, scales))
 
     def _take(self, run: int, sample: dict[str, Any]) -> None:
         for name in ("doc_hash", "prompt_hash", "target_hash"):
@@ -170,24 +190,29 @@ class _Samples:
             cause=Cause.UNKNOWN if score is None else None, item_digest=digest, language=language,
         )  # fmt: skip
 
-    def _settle(self, run: int, belonging: tuple[Results, str] | None) -> None:
-        """Fill in what the results tell of the run."""
-        if belonging is None:
-            self.sink.add_finding(
-                "warning", "samples_without_results", "no results file belongs to these samples: model, date "
-                "and settings are not known", file=self.source.name,
-                next_step="Import it together with its results.",
-            )  # fmt: skip
-            for rater, scale in self.scales.items():
-                self.sink.add_metric(run, _metric(rater, {}, scale))
-            return
-        results, task = belonging
-        results.taken.add(task)
-        self.sink.change_run(run, **_about(results, task, self.repeats))
-        direction = plain.table(results.part("higher_is_better").get(task))
-        for rater, scale in self.scales.items():
-            self.sink.add_metric(run, _metric(rater, direction, scale))
-        _summaries(results, task, run, self.scales, self.sink)
+
+def _settle(run: int, seen: _Seen, source: Source, results: Sequence[Results], sink: Sink) -> None:
+    """Fill in what the results tell of a run."""
+    scales = {rater: SeenScale(*scale) for rater, scale in seen.scales.items()}
+    found = _belonging(source, seen, results)
+    if len(found) != 1:
+        code, text = "samples_without_results", "no results file belongs to these samples"
+        if found:
+            code, text = "several_results", f"{len(found):,} results files could belong to these samples"
+        sink.add_finding(
+            "warning", code, f"{text}: model, date and settings are not known", file=source.name,
+            next_step="Import them by themselves together with their results.",
+        )  # fmt: skip
+        for rater, scale in scales.items():
+            sink.add_metric(run, _metric(rater, {}, scale))
+        return
+    of, task = found[0]
+    of.taken.add(task)
+    sink.change_run(run, **_about(of, task, seen.repeats))
+    direction = plain.table(of.part("higher_is_better").get(task))
+    for rater, scale in scales.items():
+        sink.add_metric(run, _metric(rater, direction, scale))
+    _summaries(of, task, run, scales, sink)
 
 
 def _task_of_name(source: Source) -> str:
@@ -195,19 +220,22 @@ def _task_of_name(source: Source) -> str:
     return name.removeprefix("samples_").removesuffix(".jsonl") or "unknown"
 
 
-def _belonging(
-    source: Source, task: str, digest: str, results: Sequence[Results]
-) -> tuple[Results, str] | None:
-    for found in results:
-        for name, told in found.part("task_hashes").items():
-            if told == digest:
-                return found, name
+def _belonging(source: Source, seen: _Seen, results: Sequence[Results]) -> list[tuple[Results, str]]:
+    """Return the results that samples belong to. The hash is of the items alone, so two models that were
+    asked the same share it; the stamp and then the folder tell them apart."""
+    same = [
+        (found, name)
+        for found in results
+        for name, told in found.part("task_hashes").items()
+        if told == seen.hash
+    ]
+    if len(same) == 1:
+        return same
+    candidates = same or [(found, seen.task) for found in results if seen.task in found.part("results")]
     stamp = STAMP.search(source.base)
-    for found in results:
-        same = stamp is not None and stamp.group(1) in found.source.base
-        if task in found.part("results") and (same or found.source.folder == source.folder):
-            return found, task
-    return None
+    stamped = [of for of in candidates if stamp is not None and stamp.group(1) in of[0].source.base]
+    beside = [of for of in stamped or candidates if of[0].source.folder == source.folder]
+    return beside or stamped or same
 
 
 def _prompt(arguments: Any) -> str | None:

@@ -10,11 +10,14 @@ class SeenScale:
 
     __slots__ = ("binary", "high", "low")
 
-    def __init__(self) -> None:
-        """Begin with nothing seen."""
-        self.binary = True
-        self.low: float | None = None
-        self.high: float | None = None
+    def __init__(self, binary: bool = True, low: float | None = None, high: float | None = None) -> None:
+        """Begin with nothing seen, or with what `seen` gave."""
+        self.binary, self.low, self.high = binary, low, high
+
+    @property
+    def seen(self) -> tuple[bool, float | None, float | None]:
+        """Whether all are 0 or 1, the smallest, the largest."""
+        return self.binary, self.low, self.high
 
     def see(self, score: float) -> None:
         """Take one score into account."""

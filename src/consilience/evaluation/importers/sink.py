@@ -1,7 +1,8 @@
 """What readers write into: rows of scores in bounded memory, runs, findings, summaries.
 
 Responsible for collecting what readers find and for writing `scores.parquet` and `items.parquet`. Invariants:
-- at most FLUSH_ROWS rows are held as Python objects, the rest is in a scratch database;
+- at most FLUSH_ROWS rows, and prompts of about FLUSH_CHARS characters, are held as Python objects, the rest
+  is in a scratch database;
 - one laboratory, model, language, concept, item, attempt and rater has one row: of equal rows one stays, of
   rows that contradict each other the first stays, and a finding counts the others;
 - a prompt that stands under several ids of one run is one item with a finding, never two;
@@ -10,7 +11,8 @@ Responsible for collecting what readers find and for writing `scores.parquet` an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import glob
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 FLUSH_ROWS = 50_000
 """Rows held in memory before they go to the scratch database."""
+FLUSH_CHARS = 8_000_000
+"""Characters of prompts held in memory before they go there."""
+KNOWN_PROMPTS = 200_000
+"""Digests of prompts held in memory, so that a prompt is kept once; more are looked up in the database."""
 MAX_RUNS = 10_000
 """Runs (task × model) of one import."""
 MAX_FINDINGS = 1_000
@@ -41,14 +47,29 @@ COLUMNS = (
 )
 
 
+TOLD = "told.json"
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What a sink holds beside rows and prompts."""
+
+    runs: tuple[ImportedRun, ...]
+    metrics: tuple[dict[str, Metric], ...]
+    summaries: tuple[Summary, ...]
+    findings: tuple[Finding, ...]
+    n_rows: int
+    dropped_findings: int
+
+
 class Sink:
     """Takes what readers find; `write_import` makes files of it."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, on_rows: Callable[[int], None] | None = None) -> None:
         """Open the sink.
 
         Args:
             scratch: An empty folder; what does not fit in memory goes there.
+            on_rows: Told now and then how many rows there are.
         """
         import duckdb
 
@@ -70,9 +91,12 @@ class Sink:
         self._findings: dict[tuple[str, str, str], Finding] = {}
         self._rows: list[tuple[Any, ...]] = []
         self._prompts: dict[str, str] = {}
-        self._kept_prompts: set[bytes] = set()
+        self._prompt_chars = 0
+        self._known_prompts: set[bytes] = set()
+        self._forgot_prompts = False
         self.n_rows = 0
         self.dropped_findings = 0
+        self.on_rows = on_rows
 
     @property
     def database(self) -> duckdb.DuckDBPyConnection:
@@ -120,9 +144,15 @@ class Sink:
         """Keep the text of a prompt for matching and return its digest."""
         digest = prompt_digest(text)
         key = bytes.fromhex(digest[7:39])
-        if key not in self._kept_prompts:
-            self._kept_prompts.add(key)
-            self._prompts[digest] = text[:MAX_PROMPT]
+        if key not in self._known_prompts:
+            if len(self._known_prompts) >= KNOWN_PROMPTS:
+                self._known_prompts.clear()
+                self._forgot_prompts = True
+            self._known_prompts.add(key)
+            kept = self._prompts.setdefault(digest, text[:MAX_PROMPT])
+            self._prompt_chars += len(kept)
+            if self._prompt_chars >= FLUSH_CHARS:
+                self._flush()
         return digest
 
     def add_score(
@@ -217,15 +247,67 @@ class Sink:
             self._database.execute(f"INSERT INTO row SELECT {', '.join(names)} FROM incoming")  # noqa: S608
             self._database.unregister("incoming")
             self._rows.clear()
+            if self.on_rows is not None:
+                self.on_rows(self.n_rows)
         if self._prompts:
             texts = {
                 "item_digest": np.array(list(self._prompts), dtype=object),
                 "text": np.array(list(self._prompts.values()), dtype=object),
             }
             self._database.register("incoming", texts)
-            self._database.execute("INSERT INTO prompt SELECT item_digest, text FROM incoming")
+            new = " WHERE item_digest NOT IN (SELECT item_digest FROM prompt)" if self._forgot_prompts else ""
+            self._database.execute(f"INSERT INTO prompt SELECT item_digest, text FROM incoming{new}")  # noqa: S608
             self._database.unregister("incoming")
             self._prompts.clear()
+            self._prompt_chars = 0
+
+    def save(self, folder: Path) -> None:
+        """Write everything into a folder, for `join` of another sink."""
+        for table in ("row", "prompt"):
+            place = "'" + str(folder / f"{table}.parquet").replace("'", "''") + "'"
+            self.database.execute(f"COPY {table} TO {place} (FORMAT parquet, COMPRESSION zstd)")
+        told = _Told(
+            tuple(self.runs), tuple(self.metrics), tuple(self.summaries), tuple(self._findings.values()),
+            self.n_rows, self.dropped_findings,
+        )  # fmt: skip
+        (folder / TOLD).write_bytes(msgspec.json.encode(told))
+
+    def join(self, folder: Path) -> None:
+        """Take what another sink saved, as if it had been told here, after everything before.
+
+        Raises:
+            LimitError: Together more than MAX_RUNS.
+        """
+        told = msgspec.json.decode((folder / TOLD).read_bytes(), type=_Told)
+        first = len(self.runs)
+        for run, metrics in zip(told.runs, told.metrics, strict=True):
+            self.add_run(run)
+            self.metrics[-1] = dict(metrics)
+        self.summaries += [msgspec.structs.replace(one, run=one.run + first) for one in told.summaries]
+        for finding in told.findings:
+            self._join_finding(finding)
+        self.dropped_findings += told.dropped_findings
+        rows, prompts = (glob.escape(str(folder / f"{table}.parquet")) for table in ("row", "prompt"))
+        self.database.execute(
+            "INSERT INTO row SELECT * REPLACE (run + $first AS run, number + $before AS number) "
+            "FROM read_parquet($rows)", {"first": first, "before": self.n_rows, "rows": rows},
+        )  # fmt: skip
+        self.n_rows += told.n_rows
+        self._database.execute(
+            "INSERT INTO prompt SELECT * FROM read_parquet($prompts) "
+            "WHERE item_digest NOT IN (SELECT item_digest FROM prompt)", {"prompts": prompts},
+        )  # fmt: skip
+        self._forgot_prompts = True
+
+    def _join_finding(self, finding: Finding) -> None:
+        key = (finding.file, finding.code, finding.text)
+        known = self._findings.get(key)
+        if known is not None:
+            self._findings[key] = msgspec.structs.replace(known, count=known.count + finding.count)
+        elif len(self._findings) >= MAX_FINDINGS:
+            self.dropped_findings += finding.count
+        else:
+            self._findings[key] = finding
 
     def close(self) -> None:
         """Close the scratch database."""

@@ -125,7 +125,7 @@ def _sentences(context: Context, table: BetweenLaboratories, found: list[Attribu
     elif first.association.interval is None:
         told = [
             voice.t(
-                "{how}; with so few laboratories that cannot be told from chance.",
+                "{how}; with so few laboratories the link to the setting cannot be told from chance.",
                 how=_capital(how),
             )
         ]

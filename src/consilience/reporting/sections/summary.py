@@ -241,9 +241,24 @@ def _checked(context: Context) -> list[Markup]:
                     rater=rater,
                 )
             )
+        elif _uncorrected(context, rater):
+            told.append(
+                voice.t(
+                    "The judge {rater} was checked against people on too few answers to correct its scores.",
+                    rater=rater,
+                )
+            )
         else:
             told.append(voice.t("The judge {rater} was checked against people.", rater=rater))
     return told
+
+
+def _uncorrected(context: Context, rater: str) -> bool:
+    """Say whether a number that a judge carries could not be corrected for its errors."""
+    return any(
+        one.primary and one.rater == rater and one.laboratory is None and one.corrected.value is None
+        for one in context.result.corrections
+    )
 
 
 def _key_number(context: Context, cell: Cell) -> KeyNumber:
