@@ -5,12 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.records.examples import NOW
 
 from consilience.errors import IncompatibleError, InputError, LimitError, NotFoundError, StoreError
 from consilience.node import Node, node_folder
 from consilience.records import Marking, digest, new_subject
 from consilience.records.kinds import PartyType
+from tests.records.examples import NOW
 
 
 def _open(folder: Path, **arguments: object) -> Node:

@@ -181,13 +181,18 @@ def check_items(engine: Engine, sources: Sources, *, with_plan: bool) -> None:
 
 def _check_digests(engine: Engine, sources: Sources, *, with_plan: bool) -> None:
     changed = engine.rows(
-        "SELECT item, language, min(item_digest), max(item_digest), arg_min(source, item_digest), "
-        "arg_max(source, item_digest) FROM digests GROUP BY ALL HAVING min(item_digest) <> "
-        "max(item_digest) "
-        "ORDER BY item, language LIMIT 1"
+        "SELECT item, language, min(item_digest), max(item_digest) FROM digests GROUP BY ALL "
+        "HAVING min(item_digest) <> max(item_digest) ORDER BY item, language LIMIT 1"
     )
     if changed:
-        item, language, first, second, first_file, second_file = changed[0]
+        item, language, first, second = changed[0]
+        first_file, second_file = (
+            engine.rows(
+                "SELECT min(source) FROM digests WHERE item = ? AND language = ? AND item_digest = ?",
+                [item, language, digest],
+            )[0][0]
+            for digest in (first, second)
+        )
         raise IncompatibleError(
             f"the item {shown(item)} in {shown(language)} is not the same everywhere: {first[:SHORT]}… in "
             f"{sources[first_file].file.name}, {second[:SHORT]}… in {sources[second_file].file.name}",
