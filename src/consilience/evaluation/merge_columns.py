@@ -20,7 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 KEPT_NUMBERS = 1_000_000
 """Columns of at most so many numbers stay in memory in the type that they are read in."""
-SEGMENT_BYTES = 96 * 2**20
+SEGMENT_BYTES = 64 * 2**20
 """Of all segments of a table that are held in memory; further ones lie in a file."""
 Numbers = NDArray[Any]
 

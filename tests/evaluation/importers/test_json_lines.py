@@ -110,3 +110,54 @@ def test_times_without_a_zone_are_not_known() -> None:
     assert plain.moment("2025-08-28T14:06:47+02:00") == "2025-08-28T12:06:47+00:00"
     assert plain.moment(1795344659.27) == "2026-11-22T10:50:59+00:00"
     assert plain.moment(1e300) is None
+
+
+def depth_of(raw: bytes) -> int:
+    """The deepest place of a text, byte by byte."""
+    depth, most, inside, escaped = 0, 0, False, False
+    for byte in raw.decode("latin-1"):
+        if inside:
+            inside, escaped = escaped or byte != '"', byte == "\\" and not escaped
+        elif byte == '"':
+            inside = True
+        else:
+            depth += (byte in "[{") - (byte in "]}")
+            most = max(most, depth)
+    return most
+
+
+@given(
+    st.recursive(
+        st.sampled_from(['"[[', 'a\\"b{', "\\", "\\\\", 1, None, "}]"]),
+        lambda inner: (
+            st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from('a"[\\'), inner, max_size=3)
+        ),
+        max_leaves=12,
+    ),
+    st.sampled_from([0, *range(190, 206), 400]),
+)
+def test_depth_is_that_of_the_brackets_outside_of_strings(value: object, more: int) -> None:
+    import json
+
+    for number in range(more):
+        value = [value] if number % 2 else {"[": value}
+    raw = json.dumps(value).encode()
+    assert lines.is_deep(raw) == (depth_of(raw) > lines.MAX_DEPTH)
+
+
+def test_depth_is_counted_on_through_a_long_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "_CHUNK", 7)
+    assert lines.is_deep(b'["["' * 201)
+    assert not lines.is_deep(b'["["' * 200)
+    assert not lines.is_deep(b'{"a": [1, "]["]}, ' * 5_000)
+
+
+def test_half_a_surrogate_pair_becomes_the_mark_of_what_cannot_be_written(tmp_path: Path) -> None:
+    found, findings = read(
+        tmp_path / "f", b'{"a": "\\ud83d x \\\\ud800 \\uD83D\\ude00", "b": 1}\n{"a": "\\udc00", "b": NaN}\n'
+    )
+    assert [value for _, _, value in found] == [
+        {"a": "\ufffd x \\ud800 😀", "b": 1},
+        {"a": "\ufffd", "b": None},
+    ]
+    assert findings == []

@@ -25,13 +25,14 @@ from consilience.evaluation.importers.source import Progress, Reader, Source
 
 ALONE = frozenset({"inspect", "garak", "promptfoo", "moonshot", "pyrit", "modelbench", "table"})
 """Formats of which every file can be read without the others."""
-PAYS_BYTES = 64 * 2**20
+PAYS_BYTES = 128 * 2**20
 """Of the files of a format together, from which several processes read them."""
 REST_BYTES = 16 * 2**20
 """That there must be beside the largest share."""
-SHARE_BYTES = 8 * 2**20
-"""Smallest share of a process; smaller files are read together."""
-SHARES = 4
+SHARE_BYTES = 32 * 2**20
+"""Smallest share of a process; smaller files are read together. To begin a process takes as long as to read
+some 30 MiB."""
+SHARES = 2
 """Shares of each process, so that none waits long for another at the end."""
 MAX_PROCESSES = 8
 """That read at the same time."""
