@@ -98,6 +98,7 @@ bench-analysis: $(BENCH_STAMP) ## the analysis of 10^5 to 10^7 scores beside Duc
 
 bench-import: $(BENCH_STAMP) ## the readers of other harnesses' logs beside their own: records per CPU second, memory
 	@$(BIN)/python benchmarks/import_logs.py
+	@$(BIN)/python benchmarks/import_jsonl.py
 
 bench-startup: $(BENCH_STAMP) ## the first command beside Inspect: CPU seconds
 	@$(BIN)/python benchmarks/startup.py
