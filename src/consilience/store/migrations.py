@@ -46,7 +46,38 @@ CREATE TABLE refused (
 )
 """
 
-STEPS: tuple[str, ...] = (_FIRST,)
+_LOG = """
+CREATE TABLE log_entry (
+    position INTEGER PRIMARY KEY,
+    digest TEXT NOT NULL UNIQUE,
+    subject TEXT NOT NULL,
+    name TEXT NOT NULL,
+    predicate_type TEXT NOT NULL,
+    added_at TEXT NOT NULL,
+    content BLOB NOT NULL
+);
+CREATE INDEX log_entry_by_subject ON log_entry (subject, position);
+CREATE INDEX log_entry_by_type ON log_entry (predicate_type, position);
+CREATE TRIGGER log_entry_is_never_changed BEFORE UPDATE ON log_entry
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TRIGGER log_entry_is_never_removed BEFORE DELETE ON log_entry
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
+CREATE TABLE log_tile (
+    level INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+) WITHOUT ROWID;
+CREATE TABLE log_head (
+    size INTEGER PRIMARY KEY,
+    signed_at TEXT NOT NULL,
+    note BLOB NOT NULL
+);
+CREATE TRIGGER log_head_is_never_removed BEFORE DELETE ON log_head
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+"""
+
+STEPS: tuple[str, ...] = (_FIRST, _LOG)
 """Step n (from 1) brings a database from version n - 1 to version n. A published step is never changed."""
 
 

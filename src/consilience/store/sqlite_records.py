@@ -1,30 +1,18 @@
-"""Records in one SQLite file.
-
-Write-ahead log with `synchronous=FULL`: when `put` returns, the record is on the disk. Several processes may
-read and write at the same time; a writer waits for its turn up to `busy_timeout_s`. The folder must be on a
-local disk, as the log needs shared memory (sqlite.org/wal.html, section 2.2).
-"""
+"""Records in one SQLite file: when `put` returns, the record is on the disk (see `sqlite_file`)."""
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from consilience.errors import IncompatibleError, NotFoundError, StoreError, VerificationError, Where
+from consilience.errors import IncompatibleError, NotFoundError, VerificationError, Where
 from consilience.records.canonical import digest
 from consilience.records.fields import moment
 from consilience.records.marking import Marking
 from consilience.records.parse import Parsed
 from consilience.records.record import Record, check_follows
-from consilience.store.migrations import migrate
 from consilience.store.records import MAX_REFUSED_BYTES, MAX_WORDS, Entry, Receipt, Refused, as_parsed
+from consilience.store.sqlite_file import SqliteFile
 
 PAGE = 500
 """Rows that `iterate` reads at a time; no lock is held between pages."""
@@ -35,87 +23,8 @@ _COLUMNS = (
 _NEWER = "SELECT 1 FROM record AS newer WHERE newer.id = record.id AND newer.version > record.version"
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time prepare a database: SQLite does not wait when the journal mode changes."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-class SqliteRecords:
+class SqliteRecords(SqliteFile):
     """A `RecordStore` in one file. One object may be used by several threads, not by a forked child."""
-
-    def __init__(
-        self, file: Path, *, busy_timeout_s: float = 30.0, clock: Callable[[], datetime] = _utc_now
-    ) -> None:
-        """Open the file, or make it, and bring it to this version.
-
-        Raises:
-            StoreError: The file cannot be opened, is not ours, or was written by a later version.
-        """
-        self._file = file
-        self._clock = clock
-        self._lock = threading.RLock()
-        with self._errors():
-            self._connection = sqlite3.connect(
-                file, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
-            )
-        try:
-            with self._errors(), _alone(file.parent):
-                self._prepare()
-        except BaseException:
-            self._connection.close()
-            raise
-
-    def _prepare(self) -> None:
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA trusted_schema = OFF")
-        self.schema_version = migrate(self._connection, file=str(self._file), now=moment(self._clock()))
-        (mode,) = self._connection.execute("PRAGMA journal_mode").fetchone()
-        if mode != "wal":
-            (mode,) = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
-            raise StoreError(
-                "the disk does not allow a write-ahead log",
-                where=Where(file=str(self._file)),
-                next_step="Put the node's folder on a local disk.",
-            )
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"the database answered: {error}",
-                where=Where(file=str(self._file)),
-                next_step="Check that the folder can be written, that the disk has room, and that no other "
-                "process holds the file for long.",
-            ) from error
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._errors():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def _rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self._lock, self._errors():
-            return self._connection.execute(query, parameters).fetchall()
 
     def put(self, record: Record | Parsed) -> Receipt:
         """Store one version of a record; storing it again changes nothing (see `RecordStore.put`)."""
@@ -238,11 +147,6 @@ class SqliteRecords:
             if len(rows) < PAGE:
                 return
             after = rows[-1][0]
-
-    def close(self) -> None:
-        """Let go of the database."""
-        with self._lock, self._errors():
-            self._connection.close()
 
     def _select(self, conditions: str, *parameters: Any) -> list[Entry]:
         query = f"SELECT {_COLUMNS} FROM record {conditions}"  # noqa: S608 (conditions are constants of this module)
