@@ -4,7 +4,9 @@ A node is one institute's installation, kept in one folder:
 
     node.toml        settings (`store.settings`)
     records.sqlite   the records (`store.sqlite_records`)
+                     and the log over what was signed (`store.sqlite_log`)
     evidence/        files named by digest (`store.evidence_files`)
+    keys/            private keys, encrypted (`store.key_files`)
     runs/            one folder for each run, made by the runner
 
 Everything below this module gets what it needs as arguments: a store, the time, a setting. Who needs several
@@ -15,7 +17,7 @@ node has a record of its own party from the first moment.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,14 +31,18 @@ from consilience.records.marking import Marking
 from consilience.records.record import Record
 from consilience.store.evidence_files import EvidenceFiles
 from consilience.store.keeping import keep
+from consilience.store.key_files import KeyFiles, held_keys
+from consilience.store.publication import Signer, keyring
 from consilience.store.records import Receipt, RecordStore
 from consilience.store.settings import Settings, read_settings, write_settings
+from consilience.store.sqlite_log import SqliteLog
 from consilience.store.sqlite_records import SqliteRecords
+from consilience.trust.keys import PrivateKey
 
 DEFAULT_FOLDER = "consilience-node"
 FOLDER_VARIABLE = "CONSILIENCE_NODE"
 PARTY_VARIABLE = "CONSILIENCE_PARTY"
-SETTINGS, RECORDS, EVIDENCE, RUNS = "node.toml", "records.sqlite", "evidence", "runs"
+SETTINGS, RECORDS, EVIDENCE, RUNS, KEYS = "node.toml", "records.sqlite", "evidence", "runs", "keys"
 
 
 def _utc_now() -> datetime:
@@ -55,6 +61,8 @@ class Node:
         self.records: RecordStore = SqliteRecords(
             folder / RECORDS, busy_timeout_s=settings.busy_timeout_s, clock=clock
         )
+        self.keys = KeyFiles(folder / KEYS)
+        self._log: SqliteLog | None = None
 
     @classmethod
     def open(
@@ -95,6 +103,43 @@ class Node:
         node = cls(folder, settings, clock=clock)
         node.evidence.sweep()
         return node
+
+    @property
+    def log(self) -> SqliteLog:
+        """Return the node's log."""
+        if self._log is None:
+            self._log = SqliteLog(
+                self.folder / RECORDS, busy_timeout_s=self.settings.busy_timeout_s, clock=self.now
+            )
+        return self._log
+
+    @property
+    def log_origin(self) -> str:
+        """Return the name of the node's log, which its heads are signed under."""
+        return f"{self.settings.party_id}/log"
+
+    def signer(
+        self, passphrase: Callable[[], bytes], *, environment: Mapping[str, str] = os.environ
+    ) -> Signer:
+        """Return who signs in this node, with the newest keys that are in force and here.
+
+        Args:
+            passphrase: Asked once, where a key file is encrypted.
+            environment: `CONSILIENCE_SIGNING_KEY` may hold the Ed25519 key instead of a file.
+
+        Raises:
+            NotFoundError: The log has no key yet, or none of those in force is here.
+            InputError: A key cannot be read, or the passphrase does not fit.
+        """
+        in_force = keyring(self.log).at(self.log.size())
+        known = {key.fingerprint: key for key in in_force}
+        return self.signer_of(held_keys(self.keys, known, passphrase, environment))
+
+    def signer_of(self, keys: Sequence[PrivateKey]) -> Signer:
+        """Return who signs, with these keys."""
+        return Signer(
+            self.settings.party_id, self.log_origin, tuple(keys), lambda: int(self.now().timestamp())
+        )
 
     @property
     def runs_folder(self) -> Path:
@@ -139,6 +184,8 @@ class Node:
     def close(self) -> None:
         """Let go of the stores."""
         self.records.close()
+        if self._log is not None:
+            self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -185,7 +232,7 @@ def _create(folder: Path, party: Party) -> None:
     """Make a node: its stores, the record of its party and, last, its settings."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        ours = (SETTINGS, RECORDS, EVIDENCE, RUNS)
+        ours = (SETTINGS, RECORDS, EVIDENCE, RUNS, KEYS)
         others = [path.name for path in folder.iterdir() if not path.name.startswith(ours)]
         if others:
             raise IncompatibleError(

@@ -117,6 +117,12 @@ def test_another_form_is_refused(change: dict[str, object]) -> None:
         Keyring.begin(seal(content, [FIRST]))
 
 
+def test_statements_stand_in_the_order_of_the_log() -> None:
+    begun = [(0, introduce(PARTY, FIRST)), (3, add(PARTY, SECOND, by=FIRST))]
+    with pytest.raises(VerificationError, match="order"):
+        keyring_of([*begun, (3, add(PARTY, QUANTUM, by=FIRST))])
+
+
 def test_a_party_has_a_limit_of_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_KEYS", 2)
     ring = keyring_of([(0, introduce(PARTY, FIRST)), (1, add(PARTY, SECOND, by=FIRST))])

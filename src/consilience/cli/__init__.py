@@ -20,7 +20,9 @@ NOUNS = {
     "demo": ("consilience.cli.demo", "Three laboratories test a real model; one joint report."),
     "protocol": ("consilience.cli.protocol", "Write, check and show the plan of an exercise."),
     "exercise": ("consilience.cli.exercise", "Run a protocol, rate, analyse and report."),
-    "record": ("consilience.cli.record", "Show the records of this node."),
+    "record": ("consilience.cli.record", "Show, sign, check and withdraw the records of this node."),
+    "key": ("consilience.cli.key", "Make, list, change and revoke the keys with which this node signs."),
+    "log": ("consilience.cli.log", "Show, prove and audit the log of what this node signed."),
     "node": ("consilience.cli.node", "Set up this node and say how it stands."),
 }
 

@@ -47,7 +47,7 @@ def say(text: str) -> None:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as "1 item" and "2 laboratories"."""
     if number != 1:
-        noun = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+        noun = noun[:-1] + "ies" if noun.endswith("y") and noun[-2] not in "aeiou" else noun + "s"
     return f"{number:,} {noun}"
 
 

@@ -1,4 +1,4 @@
-"""`consilience record`: show the records of this node, take records in, publish their schemas."""
+"""`consilience record`: show the records of this node, take records in, sign and check them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from consilience.cli import record_signing
 from consilience.cli.node import node_option
 from consilience.cli.output import counted, json_option, say, show_json
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Show the records of this node."""
+    """Show, sign, check and withdraw the records of this node."""
+
+
+command.add_command(record_signing.sign)
+command.add_command(record_signing.verify)
+command.add_command(record_signing.withdraw)
 
 
 @command.command("list")

@@ -54,7 +54,7 @@ CREATE TABLE log_entry (
     name TEXT NOT NULL,
     predicate_type TEXT NOT NULL,
     added_at TEXT NOT NULL,
-    content BLOB NOT NULL
+    content BLOB NOT NULL CHECK (typeof(content) = 'blob')
 );
 CREATE INDEX log_entry_by_subject ON log_entry (subject, position);
 CREATE INDEX log_entry_by_type ON log_entry (predicate_type, position);
@@ -65,13 +65,13 @@ CREATE TRIGGER log_entry_is_never_removed BEFORE DELETE ON log_entry
 CREATE TABLE log_tile (
     level INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    hashes BLOB NOT NULL,
+    hashes BLOB NOT NULL CHECK (typeof(hashes) = 'blob'),
     PRIMARY KEY (level, number)
 ) WITHOUT ROWID;
 CREATE TABLE log_head (
     size INTEGER PRIMARY KEY,
     signed_at TEXT NOT NULL,
-    note BLOB NOT NULL
+    note BLOB NOT NULL CHECK (typeof(note) = 'blob')
 );
 CREATE TRIGGER log_head_is_never_removed BEFORE DELETE ON log_head
     BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
