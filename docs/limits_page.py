@@ -28,6 +28,7 @@ SECTIONS = {
     "Raters": ("evaluation.raters", "evaluation.annotation", "evaluation.human", "cli.exercise.annotate"),
     "Scores and analysis": ("evaluation", "statistics", "cli.exercise.analy"),
     "Report": ("reporting", "cli.exercise.report"),
+    "Signatures and the log": ("trust",),
     "Records, store and settings": ("records", "store", "node", "cli"),
 }  # fmt: skip
 """Title → beginnings of module names; the first that fits counts."""

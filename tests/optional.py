@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from types import ModuleType
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +16,17 @@ def optional(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        reason = f"{name} is not installed ({error.msg}); `make extras` installs it"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _missing(name, error.msg)
+
+
+def installed(name: str) -> None:
+    """Skip the test where a module of the extras is not installed; it is not imported."""
+    if importlib.util.find_spec(name) is None:
+        _missing(name, "not found")
+
+
+def _missing(name: str, why: str) -> NoReturn:
+    reason = f"{name} is not installed ({why}); `make extras` installs it"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -13,10 +13,10 @@ from consilience.statistics.judges import judge_accuracy, rogan_gladen
 from consilience.statistics.kappa import cohen_kappa, gwet_ac1, percent_agreement
 from consilience.statistics.prediction import ppi_difference, ppi_mean
 from consilience.statistics.severity import rater_severity
-from consilience.statistics.strata import fit_strata
+from consilience.statistics.strata import Strata, fit_strata
 from consilience.statistics.stratified_prediction import average, difference
 from validation.rates import CONSISTENCY, Array, chances
-from validation.study import COVERAGE, TYPE_I, Hits, Row, Study, covers, each, inside, rejects, share
+from validation.study import COVERAGE, POWER, TYPE_I, Hits, Row, Study, covers, each, inside, rejects, share
 
 GROUP = "Raters and judges"
 LARGE = 200_000
@@ -150,7 +150,7 @@ def _strata(
 
     def one(rng: np.random.Generator) -> dict[Row, float | None]:
         hard = rng.random(items)
-        sums = []
+        parts = []
         for language in group.tolist():
             p = rates[language]
             chance = betaincinv(p * strength, (1.0 - p) * strength, hard)[:, None]
@@ -158,11 +158,8 @@ def _strata(
             yes = rng.random(human.shape) < sensitivity[language % len(sensitivity)]
             no = rng.random(human.shape) < specificity[language % len(specificity)]
             judge = np.ones_like(human) if constant else np.where(human == 1.0, yes, ~no).astype(float)
-            seen = rng.permutation(human.size).reshape(human.shape) < labels
-            sums.append([judge, np.ones_like(judge), seen, judge * seen, human * seen])
-        rows = np.array(sums, dtype=np.float64).sum(axis=3).transpose(1, 0, 2).reshape(5, -1)
-        stratum, item = (x.ravel() for x in np.indices((12, items)))
-        strata = fit_strata(stratum, item, *rows, group=group, binary=True)
+            parts.append((human, judge, rng.permutation(human.size).reshape(human.shape)))
+        strata = _fitted(parts, labels)
         found = {
             "all laboratories and languages": (average(strata, group >= 0), rates.mean()),
             "one language": (average(strata, group == 0), rates[0]),
@@ -180,6 +177,48 @@ def _strata(
 
     shape = f"3 laboratories × 4 languages × {items} items × {attempts}"
     return Study(GROUP, f"{name}: {shape}, {labels} rated in each, rate {rate:.0%}", n, each(one))
+
+
+def _fitted(parts: list[tuple[Array, Array, Array]], labels: int) -> Strata:
+    """Strata of human and judged scores of the same items; humans rated the first `labels` in the order."""
+    sums = []
+    for human, judge, order in parts:
+        seen = (order < labels).astype(float)
+        sums.append([judge, np.ones_like(judge), seen, judge * seen, human * seen])
+    rows = np.array(sums, dtype=np.float64).sum(axis=3).transpose(1, 0, 2).reshape(5, -1)
+    stratum, item = (x.ravel() for x in np.indices((len(parts), parts[0][0].shape[0])))
+    return fit_strata(stratum, item, *rows, group=np.arange(len(parts)) % 4, binary=True)
+
+
+def _as_told(labels: int, items: int, attempts: int, wanted: float, n: int) -> Study:
+    """Four languages on the same items: from `labels` ratings in each it is told how many would do for a half
+    width of `wanted`, and so many are then drawn. No answer: more items are needed."""
+    rate, strength = 0.4, 1.0 / CONSISTENCY - 1.0
+
+    def one(rng: np.random.Generator) -> dict[Row, float | None]:
+        chance = betaincinv(rate * strength, (1.0 - rate) * strength, rng.random(items))[:, None]
+        parts = []
+        for _ in range(4):
+            human = (rng.random((items, attempts)) < chance).astype(float)
+            yes, no = rng.random(human.shape) < SENSITIVITY, rng.random(human.shape) < SPECIFICITY
+            judge = np.where(human == 1.0, yes, ~no).astype(float)
+            parts.append((human, judge, rng.permutation(human.size).reshape(human.shape)))
+        every = np.ones(4, dtype=np.bool_)
+        told = average(_fitted(parts, labels), every, wanted=wanted).human_needed
+        then = None if told is None else average(_fitted(parts, -(-told // 4)), every).estimate
+        interval = None if then is None else then.interval
+        close = None
+        if interval is not None:
+            close = float(abs((interval.high - interval.low) / 2.0 - wanted) <= 0.15 * wanted)
+        return {
+            ("ppi_stratified", "mean", COVERAGE): None if then is None else inside(then, rate),
+            ("ppi_stratified", "half width within 15 % of the wanted", POWER): close,
+        }
+
+    shape = f"4 languages × {items} items × {attempts}"
+    return Study(
+        GROUP, f"as many human ratings as told from {labels} for ±{wanted:.0%}: {shape}", n, each(one)
+    )
 
 
 def _severity(
@@ -244,6 +283,8 @@ def studies() -> list[Study]:
         _strata("judge errs", 10, 1_500, items=100, attempts=1),
         _strata("judge errs", 60, 1_500, items=100),
         _strata("judge errs", 60, 1_500, items=200, rate=0.05),
+        _as_told(30, 200, 2, 0.05, 600),
+        _as_told(60, 1_000, 1, 0.03, 400),
         _severity("judges, complete", 100, 4, 4, 0.5, 600),
         _severity("judges equally severe", 100, 4, 4, 0.0, 1_000),
         _severity("judges, 0/1 scores", 300, 4, 4, 0.5, 600, binary=True),

@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 from rich.console import Console
 from tests.evaluation.small_protocol import JUDGE_TOML, write_small_protocol
+from tests.interruptible import CONSILIENCE
 from tests.simulators.endpoint import numbered, running_endpoint
 
 from consilience.cli import main
@@ -307,7 +307,7 @@ def test_credentials_in_the_url_are_refused_and_not_repeated(bench: Bench) -> No
 def start(bench: Bench, url: str) -> subprocess.Popen[bytes]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CONSILIENCE_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "consilience", *bench.words(url, "--concurrency", "6")],
+        [*CONSILIENCE, *bench.words(url, "--concurrency", "6")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment,
@@ -368,17 +368,18 @@ def test_interrupted_it_says_how_to_go_on_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], signal_sent: signal.Signals
 ) -> None:
     bench = Bench(tmp_path, capsys, items=20)
-    now: dict[str, Any] = {"seen": 0, "process": None}
+    now: dict[str, Any] = {"seen": 0, "process": None, "ended": False}
 
     def script(_number: int, _body: dict[str, Any]) -> tuple[str, Any] | None:
         now["seen"] += 1
         if now["seen"] == 30:
             os.kill(now["process"].pid, signal_sent)
-        return ("hang", None) if 30 <= now["seen"] < 36 else None
+        return ("hang", None) if now["seen"] >= 30 and not now["ended"] else None
 
     with running_endpoint(script=script) as endpoint:
         now["process"] = process = start(bench, endpoint.url)
         _, errors = process.communicate(timeout=120)
+        now["ended"] = True
         assert process.returncode == 130, errors.decode()
         assert b"the same command goes on" in errors
         assert b"Traceback" not in errors

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from consilience.cli import main
 from consilience.evaluation.importers import importing
 from consilience.node import Node
 from consilience.records.claim import Claim
+from consilience.records.kinds import Party
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +65,7 @@ def test_a_node_keeps_originals_and_claims_and_a_second_import_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = a_log(tmp_path / "logs")
+    Node.open(tmp_path / "node", create=True, party="Institute A").close()
     words = (
         "import",
         log,
@@ -78,7 +84,10 @@ def test_a_node_keeps_originals_and_claims_and_a_second_import_changes_nothing(
         before = node.records.count()
         (claim,) = [entry.record for entry in node.records.iterate("claim")]
         assert isinstance(claim, Claim)
-        assert claim.measured_by == node.party.id
+        measurer = node.records.get(str(claim.measured_by)).record
+        assert isinstance(measurer, Party)
+        assert (measurer.name, measurer.created_by, claim.published_by) == ("North", *2 * (node.party.id,))
+        assert claim.measured_by != node.party.id == claim.published_by
         assert claim.conditions is not None
         assert (claim.conditions.harness, claim.conditions.language) == ("toy", "en")
         kept = [node.evidence.read(digest) for digest in claim.evidence]
@@ -87,6 +96,26 @@ def test_a_node_keeps_originals_and_claims_and_a_second_import_changes_nothing(
     assert json.loads(capsys.readouterr().out) == first
     with Node.open(tmp_path / "node") as node:
         assert node.records.count() == before
+
+
+def test_what_the_nodes_own_laboratory_measured_is_its_own(tmp_path: Path) -> None:
+    log = a_log(tmp_path / "logs")
+    Node.open(tmp_path / "node", create=True, party="North").close()
+    assert call("import", log, "--laboratory", "north", "--language", "en", "--node", tmp_path / "node") == 0
+    with Node.open(tmp_path / "node") as node:
+        (claim,) = [entry.record for entry in node.records.iterate("claim")]
+        assert isinstance(claim, Claim)
+        assert claim.measured_by == node.party.id
+        assert node.records.count("party") == 1
+
+
+def test_no_node_is_made_in_the_name_of_whoever_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "North", "--node", tmp_path / "node") == 2
+    assert "consilience node init --party" in capsys.readouterr().err
+    assert not (tmp_path / "node").exists()
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -113,12 +142,80 @@ def test_a_file_that_cannot_be_read_as_a_whole_is_told_with_its_place(
         ("--value", "P=much"),
         ("--value", "P=nan"),
         ("--rater", "acc=a", "--rater", "acc=b"),
+        ("--rater", "typo=a"),
+        ("--only", "typo"),
+        ("--as", ""),
+        ("--model", " "),
+        ("--concept", ""),
+        ("--node", "node"),
     ],
 )
 def test_what_cannot_be_understood_is_a_usage_error(tmp_path: Path, words: tuple[str, ...]) -> None:
     log = a_log(tmp_path / "logs")
     assert call("import", log, "--laboratory", "North", "--out", tmp_path / "out", *words) == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_laboratory_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = a_log(tmp_path / "logs")
+    assert call("import", log, "--laboratory", "", "--out", tmp_path / "out") == 2
+    assert "--laboratory is empty" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_importing_a_folder_twice_does_not_import_what_the_first_wrote(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_log(tmp_path)
+    for _ in range(2):
+        assert call("import", ".", "--laboratory", "North", "--out", "out", "--json") == 0
+        document = json.loads(capsys.readouterr().out)["import"]
+        assert [file["name"].rpartition("/")[2] for file in document["files"]] == ["log.toy"]
+    assert call("import", "out", "--laboratory", "North", "--dry-run") == 2
+    assert "this folder holds an import" in capsys.readouterr().err
+
+
+def test_a_folder_whose_name_is_no_utf8_is_told_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = a_log(tmp_path / "logs")
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/out-\xff"))
+    try:
+        out.mkdir()
+    except OSError:
+        pytest.skip("this file system takes names in UTF-8 only")
+    assert call("import", log, "--laboratory", "North\udcff", "--out", out, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["folder"].endswith("out-\\xff")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    pipe, temporary = tmp_path / "logs" / "a.report.jsonl", tmp_path / "temporary"
+    pipe.parent.mkdir()
+    temporary.mkdir()
+    first = json.dumps({"entry_type": "start_run setup", "_config.version": "0.13.0"}) + "\n"
+    attempt = json.dumps({
+        "entry_type": "attempt", "uuid": "n", "status": 2, "probe_classname": "p.P", "prompt": "secret words",
+        "outputs": ["x"], "detector_results": {"d.D": [1.0]},
+    }) + "\n"  # fmt: skip
+    with pipe.open("w") as file:
+        file.write(first)
+        for _ in range(60):
+            file.write(attempt * 5_000)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "consilience", "exercise", "import", "logs", "--laboratory", "N", "--out",
+         "out"],
+        cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    with process.stderr as talk:
+        assert talk.readline() == "garak: 1 files\n"
+        assert len(list(temporary.glob("consilience-import-*/*/prompts"))) == 1
+        process.send_signal(number)
+        assert "Interrupted" in talk.read()
+    assert process.wait() == 130
+    assert list(temporary.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))] == []
 
 
 def test_nothing_is_written_among_other_files(tmp_path: Path) -> None:
@@ -136,8 +233,30 @@ def test_match_tells_the_common_items(tmp_path: Path, capsys: pytest.CaptureFixt
         call("import", tmp_path / name, "--laboratory", "North", "--out", tmp_path / f"{name}-out")
     capsys.readouterr()
     assert call("match", tmp_path / "logs-out", tmp_path / "more-out") == 0
-    assert "In common: 1 item" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "In common: 1 item" in told.out
+    assert "an analysis compares 1 item" in told.out
+    assert "Next: consilience exercise analyse" in told.err
     assert call("match", tmp_path / "logs-out", tmp_path / "more-out", "--json") == 0
     found: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert (found["common"], found["left"]["only_here"]) == (1, 1)
     assert call("match", tmp_path / "logs", tmp_path / "more-out") != 0
+
+
+def test_match_does_not_send_anybody_to_an_analysis_that_compares_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_log(tmp_path / "logs")
+    for name in ("one", "two"):
+        call("import", tmp_path / "logs", "--laboratory", name, "--concept", name, "--out", tmp_path / name)
+    capsys.readouterr()
+    assert call("match", tmp_path / "one", tmp_path / "two") == 0
+    told = capsys.readouterr()
+    assert "None of them pairs: they stand under other concepts" in told.out
+    assert "Next" not in told.err
+    a_log(tmp_path / "other", content=TOY + b"Nothing alike is asked in here\t1\n")
+    call("import", tmp_path / "other", "--laboratory", "three", "--out", tmp_path / "three")
+    capsys.readouterr()
+    assert call("match", tmp_path / "one", tmp_path / "three") == 0
+    told = capsys.readouterr()
+    assert ("In common: 0 items" in told.out, "Next" in told.err) == (True, False)

@@ -5,6 +5,7 @@ A mark is an HTML comment on the line before a block, so that readers do not see
 - `<!-- file: NAME -->` the block is written to NAME in the page's folder;
 - `<!-- exit: N -->` the last command of the block ends with exit code N (else 0);
 - `<!-- local_model -->` the block runs the packaged weights;
+- `<!-- extra: MODULE -->` the page needs this module from its first such block on;
 - `<!-- no-run: REASON -->` the block cannot run here, and why.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)[^`]*$")
-MARK = re.compile(r"^ *<!-- *(?P<name>file|exit|local_model|no-run)(?:: *(?P<value>.*?))? *-->$")
+MARK = re.compile(r"^ *<!-- *(?P<name>file|exit|extra|local_model|no-run)(?:: *(?P<value>.*?))? *-->$")
 LINK = re.compile(r"(?<!!)\[(?:[^\]\[]|\[[^\]]*\])*\]\((?P<target>[^)\s]+)(?:\s+\"[^\"]*\")?\)")
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 

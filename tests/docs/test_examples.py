@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.docs import pages
 from tests.docs.pages import Block
+from tests.optional import installed
 
 RUN = {"console", "python", "toml", "json", "jsonl", "csv", "text"}
 FREE = {"text", "csv", "jsonl"}
@@ -110,6 +111,8 @@ def _run(block: Block, folder: Path) -> None:
 @pytest.mark.parametrize("page", _with_examples())
 def test_the_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
     for block in _blocks(page):
+        if "extra" in block.marks:
+            installed(block.marks["extra"])
         if _runs(block):
             _run(block, tmp_path)
 

@@ -32,7 +32,7 @@ def test_formats_fields_and_words_of_the_document_are_explained() -> None:
 
 
 def fields_of_options() -> set[str]:
-    return {"columns", "raters", "scorers"}
+    return {"columns", "raters", "directions", "scorers"}
 
 
 def test_every_code_is_explained() -> None:

@@ -213,7 +213,7 @@ def test_over_many_draws_the_corrected_interval_covers(folder: Path, held: Modul
     assert held.coverage(scores, "not-declined", 0.4, 100) >= 0.93
 
 
-def test_few_ratings_cannot_correct_and_it_is_said_how_many_would(
+def test_few_ratings_cannot_correct_and_it_is_said_that_more_items_would_do(
     folder: Path, results: dict[str, JointResult], held: ModuleType
 ) -> None:
     rows = {one.concept: one for one in held.uncorrected(folder)}
@@ -221,7 +221,13 @@ def test_few_ratings_cannot_correct_and_it_is_said_how_many_would(
     assert {one.corrected.reason.code for one in rows.values()} == {
         "too_few_human_ratings", "human_ratings_few_in",
     }  # fmt: skip
-    assert {one.human_needed for one in rows.values()} == {385}
+    assert {one.human_needed for one in rows.values()} == {None}
+    reasons = {concept: one.human_needed_reason for concept, one in rows.items()}
+    assert {reason.code for reason in reasons.values() if reason} == {"more_items_needed"}
+    items = {concept: reason.params["items"] for concept, reason in reasons.items() if reason}
+    assert items == {"bias": 385, "cyber": 385, "harassment_bullying": 385, "hate_speech": 295}
+    answers = {concept: reason.params["answers"] for concept, reason in reasons.items() if reason}
+    assert answers == {"bias": 30, "cyber": 4, "harassment_bullying": 1, "hate_speech": 30}
     assert {one.n_human for one in rows.values()} == {13, 2, 1, 10}
     assert {name for name, one in corrections(results["objective-areas"]).items() if one.corrected.value} == {
         "exploits", "info_integrity",

@@ -18,8 +18,8 @@ from tests.simulators.scores import Components, Design, row, table, write, write
 from consilience.evaluation.analysis import analyse
 from consilience.evaluation.joint_result import Estimate, Interval, JointResult, Message
 from consilience.evaluation.message_codes import CODES
+from consilience.reporting.messages import COMPOSERS
 from consilience.reporting.sentences import CODES as SENTENCES
-from consilience.reporting.verdict import COMPOSERS
 from consilience.statistics.references import METHODS
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)

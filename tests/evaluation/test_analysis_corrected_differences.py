@@ -12,7 +12,7 @@ from tests.evaluation.exercises import make_protocol
 
 from consilience.evaluation import analysis_corrected_differences
 from consilience.evaluation.analysis_corrected_differences import make_corrected_differences
-from consilience.evaluation.analysis_correction import judged_raters
+from consilience.evaluation.analysis_judged import judged_raters
 from consilience.evaluation.analysis_setting import make_setting
 from consilience.evaluation.joint_result import CorrectedDifference, Message
 from consilience.evaluation.protocol import Protocol, Rater, RaterKind
@@ -100,7 +100,10 @@ def test_a_side_without_human_ratings_is_not_estimable(tmp_path: Path) -> None:
     assert gap.corrected.reason is not None
     assert gap.corrected.reason.params == {"languages": ["fr"]}
     assert gap.raw is not None
-    assert gap.human_needed is not None
+    assert gap.human_needed is None
+    assert gap.human_needed_reason is not None
+    assert gap.human_needed_reason.code == "more_items_needed"
+    assert gap.human_needed_reason.params["answers"] == 240
 
 
 def test_a_program_that_carries_nothing_is_left_out(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from tests.evaluation.corrected_exercise import LABORATORIES, judged_rows, merged_rows
 from tests.evaluation.exercises import make_protocol
 
-from consilience.evaluation import analysis_correction
+from consilience.evaluation import analysis_correction, analysis_judged
 from consilience.evaluation.analysis_cells import make_cells
-from consilience.evaluation.analysis_correction import judged_raters, make_corrections
+from consilience.evaluation.analysis_correction import make_corrections
+from consilience.evaluation.analysis_judged import judged_raters
 from consilience.evaluation.analysis_setting import make_setting
 from consilience.evaluation.joint_result import Correction
 from consilience.evaluation.protocol import Aggregation, AnalysisPlan, Protocol, Rater, RaterKind
@@ -73,7 +74,10 @@ def test_rows_stand_for_averages_and_for_single_laboratories_and_languages(tmp_p
     cell = found["lab-a", "en"]
     assert cell.corrected.reason is not None
     assert cell.corrected.reason.code == "too_few_human_ratings"
-    assert (cell.n_human, cell.human_needed) == (10, 385)
+    assert (cell.n_human, cell.human_needed) == (10, None)
+    assert cell.human_needed_reason is not None
+    assert cell.human_needed_reason.code == "more_items_needed"
+    assert cell.human_needed_reason.params["answers"] == 40
     assert found[None, "en"].corrected.value is not None
 
 
@@ -179,7 +183,18 @@ def test_a_judge_that_carries_a_concept_without_humans_is_told_how_many_would_do
     total = found[None, None]
     assert total.corrected.reason is not None
     assert total.corrected.reason.code == "no_human_ratings"
-    assert (total.n_human, total.human_needed, total.humans) == (0, 385, ())
+    assert (total.n_human, total.human_needed, total.humans) == (0, None, ())
+    why = total.human_needed_reason
+    assert why is not None
+    assert (why.code, why.params["answers"]) == ("more_items_needed", 240)
+    assert isinstance(why.params["left"], float)
+    assert isinstance(why.params["items"], int)
+    assert why.params["left"] > total.wanted
+    assert why.params["items"] > 20
+    many = by_place(corrections(tmp_path / "many", judged_rows(per_cell=0, items=600)))[None, None]
+    assert many.human_needed is not None
+    assert 385 <= many.human_needed < 800
+    assert many.human_needed_reason is None
     program = judged_rows(per_cell=0, judge={"rater_kind": "program"})
     assert corrections(tmp_path / "program", program) == ()
 
@@ -198,16 +213,56 @@ def test_only_means_of_attempts_are_corrected(tmp_path: Path) -> None:
     assert reason is not None
     assert (reason.code, reason.params) == ("correction_needs_mean", {"per_item": "majority"})
     assert found[None, "en"].human_needed is None
+    assert found[None, "en"].human_needed_reason == reason
+
+
+def test_where_an_item_has_one_score_the_items_that_humans_rated_are_counted(tmp_path: Path) -> None:
+    rows = judged_rows()
+    seen = {(one["laboratory"], one["language"], one["item"]) for one in rows if one["rater"] == "human"}
+    assert len(seen) < sum(one["rater"] == "human" for one in rows)
+    for per_item in ("majority", "any"):
+        found = by_place(corrections(tmp_path / per_item, rows, planned(per_item=per_item)))
+        assert found[None, None].n_human == len(seen)
+        assert found[None, "en"].n_human == sum(language == "en" for _, language, _ in seen)
+        assert found[None, None].n_judge == 120
+        assert found["lab-a", None].n_human < found[None, None].n_human
+
+
+def test_an_ordinal_scale_that_nobody_told_aims_at_a_share_of_the_scores_range(tmp_path: Path) -> None:
+    rows = [one | {"score": 1.0 + 4.0 * one["score"]} for one in judged_rows(items=600, per_cell=30)]
+    graded = by_place(corrections(tmp_path / "graded", rows))[None, None]
+    assert (graded.wanted, graded.wanted_basis) == (pytest.approx(0.2), "observed range")
+    plain = by_place(corrections(tmp_path / "plain", judged_rows(items=600, per_cell=30)))[None, None]
+    assert (plain.wanted, plain.wanted_basis) == (pytest.approx(0.05), "scale")
+    assert graded.human_needed == pytest.approx(plain.human_needed, rel=0.05)
+    nothing = [one for one in rows if one["rater"] == "judge"]
+    unrated = by_place(corrections(tmp_path / "unrated", nothing))[None, None]
+    assert unrated.human_needed is not None
+    assert unrated.wanted_basis == "observed range"
+
+
+def test_equal_scores_on_a_scale_that_nobody_told_aim_at_nothing(tmp_path: Path) -> None:
+    rows = [one | {"score": 3.0} for one in judged_rows()]
+    found = by_place(corrections(tmp_path, rows))[None, None]
+    assert (found.wanted, found.human_needed) == (None, None)
+    assert found.human_needed_reason is not None
+    assert found.human_needed_reason.code == "all_equal"
 
 
 @pytest.mark.parametrize(
-    ("margin", "wanted", "half"), [(None, None, 0.05), (0.12, 0.3, 0.06), (None, 0.3, 0.15)]
+    ("margin", "wanted", "half", "basis"),
+    [
+        (None, None, 0.05, "scale"),
+        (0.12, 0.3, 0.06, "margin"),
+        (None, 0.3, 0.15, "wanted difference"),
+    ],
 )
 def test_the_wanted_half_width_is_that_of_the_protocol(
-    tmp_path: Path, margin: float | None, wanted: float | None, half: float
+    tmp_path: Path, margin: float | None, wanted: float | None, half: float, basis: str
 ) -> None:
     plan = planned(margin=margin, wanted=wanted)
-    assert by_place(corrections(tmp_path, judged_rows(), plan))[None, None].wanted == pytest.approx(half)
+    found = by_place(corrections(tmp_path, judged_rows(), plan))[None, None]
+    assert (found.wanted, found.wanted_basis) == (pytest.approx(half), basis)
 
 
 def test_corrected_means_are_limited_and_averages_come_first(
@@ -227,7 +282,7 @@ def test_corrected_means_are_limited_and_averages_come_first(
 def test_too_many_laboratories_and_languages_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(analysis_correction, "MAX_STRATA", 5)
+    monkeypatch.setattr(analysis_judged, "MAX_STRATA", 5)
     reason = by_place(corrections(tmp_path, judged_rows()))[None, None].corrected.reason
     assert reason is not None
     assert (reason.code, reason.params["limit"]) == ("too_many_levels", 5)

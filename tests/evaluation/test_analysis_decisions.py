@@ -173,3 +173,31 @@ def test_where_nothing_can_be_said_the_reason_stands_there(
     assert study.reason is not None
     assert study.reason.code == "too_many_levels"
     assert study.half_width is None
+
+
+def test_no_half_width_is_wider_than_half_of_the_scale(tmp_path: Path) -> None:
+    """Three laboratories of which one always fails: what a further one would find is not known at all."""
+    rng = np.random.default_rng(4)
+    rows = [
+        row(laboratory=lab, language=language, item=f"i{n}", attempt=k, score=float(rng.random() < rate))
+        for lab, rate in (("a", 0.95), ("b", 0.9), ("c", 0.03))
+        for language in ("en", "fr") for n in range(30) for k in (1, 2)
+    ]  # fmt: skip
+    study = _result([write_rows(rows, tmp_path / "s.csv")]).decisions[0]
+    assert (study.half_width, study.widest, study.capped) == (0.5, 0.5, True)
+    assert all(point.half_width <= 0.5 for one in study.more for point in one.curve)
+    assert all(one.left is None or one.left <= 0.5 for one in study.more)
+    assert study.speaks_of_further == ("item", "laboratory", "attempt")
+    assert study.speaks_of_these == ("language",)
+
+
+def test_a_scale_without_ends_has_no_widest_half_width(tmp_path: Path) -> None:
+    rng = np.random.default_rng(8)
+    rows = [
+        row(laboratory=lab, item=f"i{n}", attempt=attempt, score=float(rng.normal(k * 50.0, 1.0)))
+        for k, lab in enumerate("abc") for n in range(20) for attempt in (1, 2)
+    ]  # fmt: skip
+    study = _result([write_rows(rows, tmp_path / "s.csv")]).decisions[0]
+    assert (study.widest, study.capped) == (None, False)
+    assert study.half_width is not None
+    assert study.half_width > 50.0

@@ -156,3 +156,35 @@ def test_i_squared_is_the_share_beyond_the_errors() -> None:
     found = random_effects([0.0, 2.0, 4.0], [1.0, 1.0, 1.0])
     assert found.tau2 == pytest.approx(3.0)
     assert found.i_squared == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+@pytest.mark.parametrize("same_items", [True, False])
+def test_equal_laboratories_have_no_distances_since_there_is_no_spread(
+    tmp_path: Path, count: int, same_items: bool
+) -> None:
+    """With the same answers, and with as many right ones on other items."""
+    rows = [
+        row(
+            laboratory=f"lab-{lab}",
+            item=f"i{n}",
+            attempt=1,
+            score=float((n + lab * (not same_items)) % 5 < 2),
+        )
+        for lab in range(count)
+        for n in range(20)
+    ]
+    table = whole(run([write_rows(rows, tmp_path / "s.csv")]))
+    for score in table.laboratories:
+        assert (score.z, score.zeta) == (None, None)
+        assert score.reason is not None
+        assert score.reason.code == "zero_spread"
+
+
+def test_three_laboratories_that_differ_have_zeta_and_too_few_for_z(tmp_path: Path) -> None:
+    table = whole(analysed(tmp_path, laboratories=3, shifts={2: -0.3}))
+    for score in table.laboratories:
+        assert score.zeta is not None
+        assert score.z is None
+        assert score.reason is not None
+        assert score.reason.code == "few_laboratories"

@@ -57,7 +57,12 @@ def test_counts_and_the_note_follow_from_the_units(analysed: JointResult) -> Non
     note = next(n for n in analysed.notes if n.code == "note_narrow")
     narrow = [one for one in analysed.ranges if one.narrow and one.n_outside]
     assert note.params["methods"] == [one.method for one in narrow]
-    assert note.params["n_outside"] == sum(one.n_outside for one in narrow)
+    outside = sum(one.n_outside for one in analysed.ranges)
+    n_narrow = sum(one.n_outside for one in narrow)
+    assert (note.params["n_narrow"], note.params["n_wide"]) == (n_narrow, outside - n_narrow)
+    every = sum(1 for _ in uses(analysed))
+    assert every > sum(one.n_estimates for one in analysed.ranges), "methods that held everywhere count too"
+    assert (note.params["n_all"], note.params["n_inside"]) == (every, every - outside)
 
 
 def test_cells_are_counted_by_family_and_items(analysed: JointResult) -> None:

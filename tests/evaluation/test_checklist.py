@@ -4,6 +4,7 @@ nothing."""
 from __future__ import annotations
 
 import datetime
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def test_a_protocol_before_the_runs_meets_line_1(tmp_path: Path) -> None:
     assert (found[1].state, found[1].evidence.code) == ("met", "check_construct_before")
     assert (found[6].state, found[8].state, found[9].state) == ("met", "met", "met")
     assert found[6].evidence.params == {"per_item": "mean", "attempts": 2}
-    assert found[8].evidence.params == {"runs": 2}
+    assert found[8].evidence.params == {"runs": 2, "of": 2}
 
 
 def test_a_protocol_after_the_runs_does_not(tmp_path: Path) -> None:
@@ -121,7 +122,9 @@ def test_line_4_is_met_where_humans_rated_enough_in_every_language(tmp_path: Pat
 def test_line_4_says_which_language_lacks_what(tmp_path: Path) -> None:
     line = corrected(tmp_path, per_cell={"en": 10, "fr": 3})
     assert (line.state, line.evidence.code) == ("not met", "check_correction_partial")
-    assert line.evidence.params == {"raters": ["judge"], "languages": ["fr"], "n_human": 9, "needed": 385}
+    assert line.evidence.params == {
+        "raters": ["judge"], "languages": ["fr"], "n_human": 9, "needed": None, "items": 84,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -149,15 +152,96 @@ def test_two_judges_meet_line_3_and_one_does_not(tmp_path: Path) -> None:
     two = exercise(tmp_path / "two", plan, rated(plan, "judge-b", "judge"))
     assert (two[3].state, two[3].evidence.code) == ("met", "check_judges_agreement")
     one = exercise(tmp_path / "one", plan)
-    assert (one[3].state, one[3].evidence.params) == ("not met", {"rater": "judge"})
+    assert (one[3].state, one[3].evidence.params) == ("not met", {"rater": "judge", "simulated": []})
+
+
+def test_each_pair_of_judges_counts_once_and_simulated_ones_not_at_all(tmp_path: Path) -> None:
+    plan = make_protocol(items=ITEMS, raters=[JUDGE, SECOND, msgspec.structs.replace(SECOND, id="lenient")])
+    rows = [*rated(plan, "judge-b", "judge"), *rated(plan, "lenient", "judge", simulated=True)]
+    found = exercise(tmp_path / "two", plan, rows)
+    assert found[3].state == "met"
+    assert found[3].evidence.params == {
+        "raters": ["judge", "judge-b"], "n_pairs": 1, "of": 1, "simulated": ["lenient"],
+    }  # fmt: skip
+    alone = exercise(tmp_path / "one", plan, rated(plan, "lenient", "judge", simulated=True))
+    assert (alone[3].state, alone[3].evidence.params) == (
+        "not met",
+        {"rater": "judge", "simulated": ["lenient"]},
+    )
+
+
+def test_a_simulated_judge_is_none(tmp_path: Path) -> None:
+    path = write_rows(judged_rows(judge={"simulated": True}), tmp_path / "s.csv")
+    found = lines(analyse([path], protocol=None, now=NOW))
+    for line in (2, 3):
+        assert (found[line].state, found[line].evidence.code) == ("not met", "check_judges_simulated")
+
+
+def test_human_ratings_are_counted_once_and_combinations_have_their_number(tmp_path: Path) -> None:
+    names = ("human", "human-b")
+    simulated = write_rows(judged_rows(human={"simulated": True}, humans=names), tmp_path / "s.csv")
+    found = lines(analyse([simulated], protocol=None, now=NOW))[2]
+    assert found.evidence.params == {"n_ratings": 2 * 6 * 10}
+    real = write_rows(judged_rows(humans=names), tmp_path / "r.csv")
+    found = lines(analyse([real], protocol=None, now=NOW))[2]
+    assert (found.state, found.evidence.params) == (
+        "met",
+        {"raters": ["judge"], "languages": ["en", "fr"], "of": 2, "n_shared": 30},
+    )
+    partly = write_rows(judged_rows(per_cell={"en": 10}, humans=names), tmp_path / "p.csv")
+    found = lines(analyse([partly], protocol=None, now=NOW))[2]
+    assert found.evidence.params == {"held": 1, "of": 2, "raters": ["judge"], "languages": ["fr"]}
+
+
+def test_the_wanted_difference_is_held_against_every_axis(tmp_path: Path) -> None:
+    plan = make_protocol(items=ITEMS, analysis=AnalysisPlan(estimand="generalized", wanted_difference=0.2))
+    draws = random.Random(1)
+    for name in ("lab-a", "lab-b"):
+        rows = [one | {"score": float(draws.random() < 0.5)} for one in planned_rows(plan, name)]
+        write_run(tmp_path / name, plan, name, rows)
+    result = analyse([tmp_path], protocol=None, now=NOW)
+    found = lines(result)[5]
+    worst = {m.axis: m.difference for m in result.minimum_differences}
+    assert found.evidence.params["axes"] == ["laboratory", "language"]
+    assert found.evidence.params["detectable"] == [worst["laboratory"], worst["language"]]
+    assert (worst["laboratory"] or 1.0) < (worst["language"] or 0.0), "the axis that was looked at alone"
+    assert found.state == "not met"
+    assert found.evidence.params["n_compared"] == 2
+
+
+def test_what_nothing_can_be_compared_on_meets_no_power(tmp_path: Path) -> None:
+    plan = make_protocol(
+        items=ITEMS,
+        languages=("en",),
+        analysis=AnalysisPlan(estimand="generalized", wanted_difference=0.2),
+    )
+    write_run(tmp_path / "lab-a", plan, "lab-a")
+    found = lines(analyse([tmp_path], protocol=None, now=NOW))[5]
+    assert (found.state, found.evidence.params["axes"]) == ("not assessed", [])
+
+
+def test_every_kind_of_number_is_counted_with_what_it_is_out_of(tmp_path: Path) -> None:
+    path = write_rows(judged_rows(), tmp_path / "s.csv")
+    result = analyse([path], protocol=None, now=NOW)
+    params = lines(result)[11].evidence.params
+    counts = dict(zip(params["kinds"], params["of"], strict=True))  # type: ignore[arg-type]
+    assert counts["score"] == sum(cell.generalized.value is not None for cell in result.cells)
+    assert counts["corrected_difference"] == sum(
+        one.corrected.value is not None for one in result.corrected_differences
+    )
+    assert counts["corrected_score"] == sum(
+        (one.corrected.value is not None) + (one.rogan_gladen.value is not None) for one in result.corrections
+    )
+    assert {"severity", "judge_rate", "agreement", "laboratory_mean", "variance_share"} <= set(counts)
+    assert all(n <= of for n, of in zip(params["with_interval"], params["of"], strict=True))  # type: ignore
 
 
 @pytest.mark.parametrize(
     ("wanted", "state", "code"),
     [
         (None, "not met", "check_power_missing"),
-        (0.9, "met", "check_power_stated"),
-        (0.001, "not met", "check_power_not_reached"),
+        (0.9, "met", "check_power"),
+        (0.001, "not met", "check_power"),
     ],
 )
 def test_the_wanted_difference_is_held_against_the_data(
@@ -199,4 +283,7 @@ def test_an_item_in_two_splits_is_an_overlap(tmp_path: Path) -> None:
 def test_an_estimate_without_interval_is_seen(tmp_path: Path) -> None:
     path = write_rows([row()], tmp_path / "s.csv")
     found = lines(analyse([path], protocol=None, now=NOW))
-    assert (found[11].state, found[11].evidence.params) == ("not met", {"n": 0, "without": 4})
+    assert (found[11].state, found[11].evidence.params) == (
+        "not met",
+        {"kinds": ["score", "laboratory_mean"], "with_interval": [0, 0], "of": [4, 1]},
+    )

@@ -15,7 +15,7 @@ from consilience.evaluation.joint_result import JointResult
 from consilience.evaluation.protocol import Protocol, protocol_digest
 from consilience.evaluation.run_archive import keep_run
 from consilience.node import Node
-from consilience.records.claim import Basis, Interval, NoInterval, NotAssessed, Number
+from consilience.records.claim import Basis, Claim, Interval, NoInterval, NotAssessed, Number
 from consilience.records.making import Origin, party_id
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
@@ -97,6 +97,18 @@ def test_a_run_is_kept_once(tmp_path: Path) -> None:
         for digest in first.evidence:
             assert node.evidence.read(digest)
         assert node.records.latest(first.claims[0]) is not None
+
+
+def test_a_run_of_another_laboratory_was_not_measured_by_the_node(tmp_path: Path) -> None:
+    protocol = make_protocol(items=ITEMS)
+    result = analysed(tmp_path, protocol)
+    with Node.open(tmp_path / "node", create=True, party="B") as node:
+        kept = keep_run(node, tmp_path / "run", result=result, protocol=protocol)
+        for name in kept.claims:
+            claim = node.records.get(name).record
+            assert isinstance(claim, Claim)
+            assert claim.published_by == node.party.id != claim.measured_by
+            assert node.records.get(str(claim.measured_by)).record.title == "A"
 
 
 def test_an_unfinished_run_makes_no_claim(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,29 @@ def test_weights_that_cannot_be_loaded_are_an_error_with_the_log(tmp_path: Path)
     with pytest.raises(PartnerError, match="does not start"), serve_locally(spec, tmp_path / "model.log"):
         raise AssertionError("served")
     assert (tmp_path / "model.log").stat().st_size > 0
+
+
+def test_loading_is_given_up_when_nobody_waits_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "w.gguf").write_bytes(b"GGUF")
+    (tmp_path / "python").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "python").chmod(0o755)
+    monkeypatch.setattr(local_model, "weights_of", lambda _: tmp_path / "w.gguf")
+    monkeypatch.setattr(local_model.sys, "executable", str(tmp_path / "python"))
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+    monkeypatch.setattr(
+        local_model.subprocess, "Popen", lambda *a, **k: started.append(real(*a, **k)) or started[0]
+    )
+    stop = threading.Event()
+    stop.set()
+    with (
+        pytest.raises(PartnerError, match="not waited for"),
+        serve_locally(parse_model_spec("local:"), tmp_path / "log", stop=stop),
+    ):
+        pass
+    assert started[0].returncode == -signal.SIGKILL
 
 
 def test_the_server_gets_no_keys_and_does_not_spin_for_long() -> None:

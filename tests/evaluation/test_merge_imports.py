@@ -63,6 +63,8 @@ def test_the_direction_is_that_of_the_import(tmp_path: Path, direction: str, hig
     assert setting(folder).concepts[0].higher_is_better is higher
     result = analyse([folder], protocol=None, now=NOW)
     assert result.concepts[0].higher_is_better is higher
+    codes = [note.code for note in result.notes]
+    assert ("note_direction_unknown" in codes) is (direction == "unknown")
 
 
 @pytest.mark.parametrize(

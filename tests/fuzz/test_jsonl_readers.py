@@ -18,7 +18,9 @@ from tests.simulators import jsonl_logs as logs
 
 from consilience.evaluation.importers import (
     garak,
+    json_elements,
     json_lines,
+    json_parts,
     lm_eval,
     modelbench,
     packed,
@@ -39,6 +41,10 @@ RESULT = {
 }  # fmt: skip
 
 
+DOCUMENT = {"evalId": "e", "results": {"version": 3, "prompts": [], "results": [RESULT, RESULT], "stats": {}},
+            "config": {"description": "d"}}  # fmt: skip
+
+
 def lines(entries: list[dict[str, object]]) -> bytes:
     return "".join(json.dumps(entry) + "\n" for entry in entries).encode()
 
@@ -56,8 +62,8 @@ CASES: dict[str, tuple[Reader, list[bytes], list[ModuleType]]] = {
     "garak": (garak.Garak(), [lines(ATTEMPTS), lines(ATTEMPTS[2:])], [garak]),
     "promptfoo": (
         promptfoo.Promptfoo(),
-        [lines([RESULT]), lines([{**RESULT, "failureReason": 2}])],
-        [promptfoo],
+        [lines([RESULT]), lines([{**RESULT, "failureReason": 2}]), lines([DOCUMENT])],
+        [promptfoo, json_parts, json_elements],
     ),
     "modelbench": (
         modelbench.Modelbench(),

@@ -7,14 +7,20 @@ from typing import Any
 
 import msgspec
 import pytest
+from markupsafe import Markup
 from tests.simulators import joint_result as simulator
 
 from consilience.evaluation import joint_result as jr
 from consilience.reporting.joint_report import render
 from consilience.reporting.messages import without_markup
+from consilience.reporting.sections.between import between_blocks
 from consilience.reporting.sections.context import Context
 from consilience.reporting.sections.corrections import CorrectionBlock, correction_blocks
+from consilience.reporting.sections.decisions import decision_blocks
+from consilience.reporting.sections.gaps import gap_blocks
 from consilience.reporting.sections.summary import summary
+from consilience.reporting.sections.ties import tie_blocks
+from consilience.reporting.sections.variance import variance_blocks
 from consilience.reporting.tables import tables
 
 
@@ -69,15 +75,39 @@ def test_what_cannot_be_corrected_is_said_with_its_reason_and_what_would_do() ->
     assert told[4].startswith("The score of judge-a in Swahili cannot be corrected: no human rated this")
 
 
-@pytest.mark.parametrize(
-    ("needed", "told"),
-    [
-        (None, "How many would do is not known."),
-        (481, "about 481 would be needed, more than the 480 answers there are."),
-    ],
-)
-def test_a_number_that_is_not_known_or_not_to_be_had_is_said(needed: int | None, told: str) -> None:
-    assert sentences(changed(human_needed=needed))[0].endswith(told)
+def test_where_no_number_would_do_the_reason_is_said() -> None:
+    assert sentences(changed(human_needed=None))[0].endswith("How many would do is not known.")
+    reason = jr.Message(code="more_items_needed", params={"answers": 480, "left": 0.09, "items": 130})
+    told = sentences(changed(human_needed=None, human_needed_reason=reason))[0]
+    assert told.endswith(
+        "No number is told: rating all 480 answers would not be enough; about 130 items would be."
+    )
+    reason = jr.Message(code="more_items_needed", params={"answers": 480, "left": 0.09, "items": None})
+    told = sentences(changed(human_needed=None, human_needed_reason=reason))[0]
+    assert told.endswith("No number is told: rating all 480 answers would not be enough.")
+
+
+def test_a_rater_without_weight_leaves_the_mean_of_the_humans() -> None:
+    told = sentences(whole(weight=0.0))[0]
+    assert told.endswith(
+        "The rater’s scores have no weight in it: it is the mean of the human ratings alone."
+    )
+    weights = {without_markup(row[4]) for row in block(whole(weight=0.0)).table.rows}
+    assert weights == {"0.00 (humans alone)"}
+    assert "no weight" not in sentences(whole(weight=0.3))[0]
+
+
+@pytest.mark.parametrize(("value", "marked"), [(0.0, True), (1.0, True), (0.4, False)])
+def test_an_estimate_at_the_end_of_the_scale_is_marked(value: float, marked: bool) -> None:
+    told = jr.Estimate(
+        value=value,
+        interval=simulator.interval(0.0, 1.0, "rogan_gladen"),
+        n_items=40,
+        n_scores=480,
+        estimand="generalized",
+    )
+    cells = [without_markup(row[3]) for row in block(changed(rogan_gladen=told)).table.rows]
+    assert all(("set to the end of the scale" in cell) == marked for cell in cells)
 
 
 def test_a_clipped_number_is_said() -> None:
@@ -123,17 +153,105 @@ def test_a_graded_scale_is_not_written_in_percent() -> None:
     assert "it is 0.610 (0.550 to 0.710)." in told[0]
 
 
-def test_the_key_number_names_the_corrected_one_only_with_real_humans() -> None:
-    def remarks(result: jr.JointResult) -> str:
-        return " ".join(
-            without_markup(key.remark) for key in summary(Context(result), "sha256:0").key_numbers
-        )
+def key(result: jr.JointResult) -> tuple[str, str, str]:
+    """Value, range and remark of the number that the judge carries."""
+    found = summary(Context(result), "sha256:0").key_numbers[1]
+    plain = [
+        without_markup(part).replace("\u00a0", " ") for part in (found.value, found.interval, found.remark)
+    ]
+    return plain[0], plain[1], plain[2]
 
-    assert "61.0% (55.0\u00a0to\u00a071.0%) with the rater’s errors taken out" in remarks(
-        whole(simulated=False)
+
+def test_the_key_number_is_the_corrected_one_only_with_real_humans() -> None:
+    value, interval, remark = key(whole(simulated=False))
+    assert (value, interval) == ("61.0%", "55.0 to 71.0%")
+    assert "the rater’s errors taken out; as judge-a scored: 72.7%" in remark
+    for result in (whole(), changed(simulated=False)):
+        value, _, remark = key(result)
+        assert value == "72.7%"
+        assert "errors taken out" not in remark
+        assert "as judge-a scored" in remark
+
+
+def test_how_sure_looks_at_the_range_of_the_corrected_number() -> None:
+    wide = jr.Estimate(
+        value=0.6,
+        interval=simulator.interval(0.3, 0.9, "ppi_stratified"),
+        n_items=40,
+        n_scores=480,
+        estimand="generalized",
     )
-    assert "errors taken out" not in remarks(whole())
-    assert "errors taken out" not in remarks(changed(simulated=False))
+    result = changed(corrected=wide, simulated=False)
+    assert "30\u00a0points either way or less" in without_markup(summary(Context(result), "sha256:0").sure)
+    points = [without_markup(one) for one in summary(Context(result), "sha256:0").sure_points]
+    assert "Where a rater’s errors are taken out, the range holds the doubt about them too." in points
+
+
+def test_sections_that_stand_on_raw_scores_say_so() -> None:
+    result, said = simulator.joint_result(), "This speaks of scores as judge-a gave them"
+    context = Context(result)
+    studies = [one for one in result.decisions if one.rater == "judge-a"]
+    assert studies
+    by_judge = {
+        "ties": [b.sentences for b in tie_blocks(context, "laboratory")],
+        "decisions": [(b.lead,) for b in decision_blocks(context)],
+        "gaps": [b.remarks for b in gap_blocks(context, "laboratory")],
+        "between": [b.sentences for b in between_blocks(context)],
+        "variance": [(b.lead,) for b in variance_blocks(context)],
+    }
+    for name, blocks in by_judge.items():
+        told = [any(said in without_markup(one) for one in block) for block in blocks]
+        assert any(told), name
+        assert not all(told), f"{name}: programs are told as they are"
+
+
+def test_a_gap_whose_sign_turns_is_told_beside_it() -> None:
+    result = simulator.joint_result()
+    turned = tuple(
+        msgspec.structs.replace(
+            one,
+            simulated=False,
+            corrected=jr.Estimate(
+                value=-0.05 * (1 if (one.raw or 0) > 0 else -1),
+                interval=simulator.interval(-0.2, 0.1, "ppi_stratified"),
+                n_items=40,
+                n_scores=480,
+                estimand="generalized",
+            ),
+        )
+        for one in result.corrected_differences
+    )
+    context = Context(msgspec.structs.replace(result, corrected_differences=turned))
+    told = [
+        without_markup(one)
+        for found in gap_blocks(context, "language")
+        for one in found.remarks
+        if "changes its sign" in one
+    ]
+    assert len(told) == len(turned) == 6
+    (counted,) = [
+        without_markup(one)
+        for found in gap_blocks(context, "language")
+        for one in found.remarks
+        if "With the rater’s errors taken out" in one
+    ]
+    assert counted.endswith("0 different, 0 equivalent, 3 inconclusive and 3 not estimable.")
+    assert "taken out, as human ratings of 120 answers show them" in told[0]
+    assert not any(
+        "changes its sign" in one
+        for found in gap_blocks(Context(result), "language")
+        for one in found.remarks
+    ), "simulated ratings correct nothing here"
+
+
+def test_the_limits_of_the_verdict_stand_in_it() -> None:
+    page = without_markup(Markup(render(simulator.joint_result()))).replace("\u00a0", " ")
+    top = page[page.index("The verdict") : page.index("How sure is this?")]
+    assert (
+        "On Declining what should be declined the verdict speaks of scores as judge-a gave them, errors and "
+        "all: the human ratings are simulated, and such ratings correct no verdict. About 140 human ratings "
+        "for each score would do to know it within 5 points." in top
+    )
 
 
 def test_the_tables_hold_every_row() -> None:

@@ -99,7 +99,9 @@ def test_the_tests_stand_in_a_table_with_critical_values_or_the_reason() -> None
 def test_the_mean_stands_below_the_laboratories_with_how_many_there_are() -> None:
     context, one = table()
     (group,) = summary_group(context, one, rate_axis())
-    assert without_markup(group.heading) == "On exactly these items"
+    assert without_markup(group.heading) == (
+        "Over laboratories like these (random-effects mean; how hard the items are is held fixed)"
+    )
     assert [without_markup(row.label) for row in group.rows] == [
         "Mean of the laboratories",
         "A further laboratory",

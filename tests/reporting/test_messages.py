@@ -22,6 +22,7 @@ from consilience.evaluation.scores import Cause
 from consilience.languages import ENDONYMS
 from consilience.reporting.language_names import LANGUAGE_NAMES
 from consilience.reporting.messages import (
+    COMPOSERS,
     DOMAIN,
     KINDS,
     LANGUAGES,
@@ -31,7 +32,6 @@ from consilience.reporting.messages import (
     without_markup,
 )
 from consilience.reporting.sentences import CAUSES, CODES
-from consilience.reporting.verdict import COMPOSERS
 
 PACKAGE = Path(str(resources.files("consilience.reporting")))
 LOCALE = PACKAGE / "locale"
@@ -112,8 +112,8 @@ def test_french_spaces_do_not_break() -> None:
 
 
 def test_numbers_follow_the_language() -> None:
-    message = Message(code="check_power_stated", params={"wanted": 0.05, "power": 0.8, "detectable": 0.1234})
-    assert "80% " in sentence(message, "en").replace(";", " ")
+    message = Message(code="check_power", params={"wanted": 0.05, "power": 0.8, "scale": "binary"})
+    assert "80%;" in sentence(message, "en")
     assert "80\u202f%" in sentence(message, "fr")
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import pytest
 
 from consilience.reporting.messages import LANGUAGES, catalogue
+from consilience.reporting.method_names import METHOD_NAMES
 from consilience.reporting.range_words import RANGE_WORDS
 from consilience.statistics.ranges import RANGES
+from consilience.statistics.references import METHODS
 
 
 def test_every_range_has_words_and_no_words_are_left_over() -> None:
     assert set(RANGE_WORDS) == set(RANGES)
+
+
+def test_every_method_has_a_name() -> None:
+    assert set(METHOD_NAMES) == set(METHODS)
+    assert len(set(METHOD_NAMES.values())) == len(METHOD_NAMES)
 
 
 @pytest.mark.parametrize("language", [one for one in LANGUAGES if one != "en"])

@@ -57,6 +57,14 @@ def test_the_raters_furthest_off_are_named_with_range_and_n() -> None:
     assert len(told) == 3
 
 
+def test_a_simulated_rater_is_called_so_and_its_part_in_the_mean_is_said() -> None:
+    odd = msgspec.structs.replace(rater("a", 0.12), simulated=True)
+    told = said(table([odd, rater("b", -0.07), rater("c", -0.05)], 0.0001))
+    assert told[0].startswith("a (simulated) scores 12")
+    assert "The mean rater is the mean of all 3 raters, of whom a are simulated." in told
+    assert not any("simulated" in one for one in said(table([rater("a", 0.1), rater("b", -0.1)], 0.001)))
+
+
 def test_of_two_raters_the_more_severe_one_is_named_once() -> None:
     told = said(table([rater("a", -0.06), rater("b", 0.06)], 0.001))
     assert told[0].startswith("b scores 6")
@@ -109,7 +117,7 @@ def test_the_report_and_the_data_hold_severity_and_ranges() -> None:
     page = render(result)
     assert 'id="severity-0"' in page
     assert 'id="table-ranges"' in page
-    assert "4 of 5 ranges may be too narrow" in without_markup(page)  # type: ignore[arg-type]
+    assert "4 rest on less and may be too narrow (Krippendorff’s alpha, nominal)" in without_markup(page)  # type: ignore[arg-type]
     named = {one.name: one for one in tables(result)}
     assert len(named["severity"].rows) == sum(len(one.raters) for one in result.severity)
     assert [row[0] for row in named["ranges"].rows] == [one.method for one in result.ranges]

@@ -8,6 +8,7 @@ import pytest
 
 from consilience.evaluation.joint_result import Message
 from consilience.reporting.messages import sentence
+from consilience.reporting.verdict_limits import CAUSES
 
 TITLES = {"arithmetic": "Everyday arithmetic", "refusal": "Refusing"}
 
@@ -155,6 +156,104 @@ def test_of_two_laboratories_none_is_blamed() -> None:
     one = {**params, "laboratories": ["B"], "fields": ["system_prompt"], "planned": ["sha256:" + "a" * 64]}
     assert "at B system prompt was not set where the protocol said sha256:aaaaaaaaaaaa…" in told(
         "laboratories_differ_pair", {**one, "actual": [None]}
+    )
+
+
+CORRECTED: dict[str, Any] = {"basis": "corrected", "rater": "judge", "n_human": 180, "n_corrected": 3}
+
+
+def test_a_corrected_difference_says_so_and_whose_ratings_it_rests_on() -> None:
+    assert (
+        "C is 21 points lower than the others on “Everyday arithmetic”, with the errors of judge taken out "
+        in (told("laboratories_differ_unexplained", {**OFF, **CORRECTED}))
+    )
+    assert "by the scores as judge gave them, with C left out, the spread" in (
+        told("laboratories_differ_unexplained", {**OFF, **CORRECTED})
+    )
+    text = told("laboratories_agree", {**PAIR, **CORRECTED})
+    assert "taken out as human ratings of 180 answers show them: +3 points" in text
+    assert "differences)" not in text
+    mixed = told("laboratories_inconclusive", {**PAIR, **CORRECTED, "n_corrected": 2, "n_equivalent": 0})
+    assert "the rater’s errors are taken out of 2 of 3 differences)" in mixed
+
+
+def test_the_raw_scores_of_a_judge_are_named_as_such() -> None:
+    as_given = {"basis": "as_given", "rater": "judge", "n_human": 0, "n_corrected": 0}
+    assert "on “Everyday arithmetic”, as judge scored: +3 points" in (
+        told("laboratories_agree", {**PAIR, **as_given})
+    )
+
+
+def test_what_is_missing_is_named_and_nothing_else() -> None:
+    assert "; without its manifest its deviations are not known;" in (
+        told("laboratories_differ_unknown", {**OFF, "missing": ["manifest"]})
+    )
+    assert "; without the protocol its deviations are not known;" in (
+        told("laboratories_differ_unknown", {**OFF, "missing": ["protocol"]})
+    )
+
+
+UNCORRECTED: dict[str, Any] = {
+    "cause": "human_ratings_few_in", "raters": ["judge"], "concepts": ["refusal"], "languages": ["fr"],
+    "laboratories": ["B"], "n_results": 1, "needed": None, "items": None, "n_answers": 480, "wanted": 0.05,
+    "scale": "binary",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"needed": 140}, "About 140 human ratings for each score would do to know it within 5 points."),
+        (
+            {"items": 90},
+            "Human ratings of all 480 answers would not be enough to know it within 5 points; about 90 items "
+            "would be.",
+        ),
+        ({}, "How many human ratings would do is not known."),
+        ({"cause": "simulated_rater"}, "errors and all: the scores themselves are simulated."),
+    ],
+)
+def test_scores_as_given_are_told_with_the_reason_and_what_would_do(
+    changes: dict[str, Any], end: str
+) -> None:
+    text = told("verdict_uncorrected", UNCORRECTED | changes)
+    assert text.startswith("On Refusing the verdict speaks of scores as judge gave them, errors and all: ")
+    assert text.endswith(end)
+    if "cause" not in changes:
+        assert "in French humans rated too few items at B." in text
+
+
+def test_every_cause_has_words() -> None:
+    for cause in CAUSES:
+        assert "not known." not in told("verdict_uncorrected", UNCORRECTED | {"cause": cause, "needed": 9})
+    assert "the reason is not known" in told("verdict_uncorrected", UNCORRECTED | {"cause": "new"})
+
+
+def test_what_correction_hides_is_told_with_its_deviation() -> None:
+    deviation = {"fields": ["sampling.temperature"], "planned": [0.2], "actual": [1.0]}
+    assert told("verdict_hidden", {**OFF, "rater": "judge", **deviation}) == (
+        "As judge scored, errors and all, C would stand apart: 21 points lower than the others on “Everyday "
+        "arithmetic” (95% interval 12 to 30 points; 40 items); there temperature was 1.0 where the protocol "
+        "said 0.2. With the errors taken out that is not shown."
+    )
+
+
+def test_counts_of_the_checklist_name_what_they_are_out_of() -> None:
+    assert told(
+        "check_uncertainty", {"kinds": ["score", "severity"], "with_interval": [3, 1], "of": [4, 1]}
+    ) == (
+        "With an interval: 3 of 4 scores in the estimand of the verdict and 1 of 1 severities; every other "
+        "number has its reason."
+    )
+    power = {
+        "wanted": 0.1, "power": 0.8, "scale": "binary", "axes": ["laboratory", "language"],
+        "concepts": ["arithmetic", "refusal"], "detectable": [0.07, 0.2], "scales": ["binary", "continuous"],
+        "n_compared": 4, "n_unknown": 1,
+    }  # fmt: skip
+    assert told("check_power", power) == (
+        "Wanted difference 10 points at a power of 80%; these data can show between laboratories 7 points or "
+        "more (“Everyday arithmetic”) and between languages 0.200 or more (“Refusing”) (the worst of the "
+        "concepts). Not known for 1 of 4 combinations of axis and concept."
     )
 
 

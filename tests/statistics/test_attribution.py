@@ -14,7 +14,6 @@ from consilience.statistics import attribution, meta_regression
 from consilience.statistics.attribution import (
     attribute,
     attribute_laboratories,
-    attribute_together,
     within_laboratories,
 )
 from consilience.statistics.contrasts import paired_difference
@@ -63,18 +62,61 @@ def test_the_bcg_trials_and_weighted_least_squares() -> None:
     assert found.sign_holds
 
 
-def test_together_is_weighted_least_squares_on_all() -> None:
+def _pairs(y: np.ndarray, x: np.ndarray) -> list[float]:
+    return [
+        (y[i] - y[j]) / (x[i] - x[j]) for i, j in itertools.combinations(range(len(y)), 2) if x[i] != x[j]
+    ]
+
+
+def test_three_laboratories_give_what_lies_between_their_pairs() -> None:
+    """Errors that go closely together: generalised least squares alone falls, where both pairs rise."""
+    y, x = np.array([0.1, 0.3, 0.7]), np.array([0.0, 1.0, 1.0])
+    v = np.array([[0.01, 0.0, 0.0], [0.0, 0.200, 0.398], [0.0, 0.398, 0.800]])
+    assert np.linalg.eigvalsh(v).min() > 0
+    plain = meta_regression.regress(meta_regression.contrasts(y, v, x[:, None]))
+    assert plain.coefficient[0] < 0.0 < min(_pairs(y, x))
+    found = attribute(y, v, {"x": x})[0]
+    assert found.association.value == pytest.approx(0.4)
+    assert found.equal_weights
+    assert found.association.reason is Reason.FEW_LABORATORIES
+
+
+def test_a_nearly_singular_covariance_does_not_lead_beyond_the_pairs() -> None:
+    y, x = np.array([0.1, 0.15, 0.3, 0.7]), np.array([0.0, 0.0, 1.0, 1.0])
+    v = 0.0001 * np.eye(4)
+    v[2:, 2:] = [[0.200, 0.398], [0.398, 0.800]]
+    plain = meta_regression.regress(meta_regression.contrasts(y, v, x[:, None]))
+    assert plain.coefficient[0] < min(_pairs(y, x))
+    found = attribute(y, v, {"x": x})[0]
+    assert found.equal_weights
+    assert found.association.value == pytest.approx(y[2:].mean() - y[:2].mean())
+    assert found.association.interval is not None
+    assert found.association.interval.low < plain.coefficient[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 100_000), st.integers(2, 7))
+def test_an_association_lies_between_those_of_the_pairs(seed: int, labs: int) -> None:
+    rng = np.random.default_rng(seed)
+    common = rng.normal(size=(labs, 2))
+    v = common @ common.T + np.diag(rng.random(labs) * 10.0 ** rng.uniform(-6, 0))
+    y = rng.multivariate_normal(np.zeros(labs), v)
+    x = rng.integers(0, 3, labs).astype(float)
+    if np.ptp(x) == 0:
+        x[0] += 1.0
+    found = attribute(y, v, {"x": x})[0]
+    slopes = _pairs(y, x)
+    slack = 1e-6 * max(1.0, max(map(abs, slopes)))
+    assert min(slopes) - slack <= found.association.value <= max(slopes) + slack
+    for place, value in enumerate(found.leave_one_out):
+        if value is not None:
+            rest = _pairs(np.delete(y, place), np.delete(x, place))
+            assert min(rest) - slack <= value <= max(rest) + slack
+
+
+def test_errors_of_their_own_keep_their_weights() -> None:
     y, v, latitude = _bcg()
-    year = np.array([48, 49, 60, 77, 73, 53, 73, 80, 68, 61, 74, 69, 76.0])
-    found = attribute_together(y, np.diag(v), {"latitude": latitude, "year": year})
-    fit = sm.WLS(
-        y, sm.add_constant(np.stack([latitude, year], 1)), weights=1 / (v + found.between_sd_with**2)
-    ).fit()
-    assert [found.associations[k].value for k in ("latitude", "year")] == pytest.approx(
-        fit.params[1:], rel=1e-8
-    )
-    assert found.associations["year"].df == 10
-    assert found.reason is None
+    assert not attribute(y, np.diag(v), {"latitude": latitude})[0].equal_weights
 
 
 def test_only_differences_between_laboratories_count() -> None:
@@ -140,7 +182,6 @@ def test_settings_that_go_together_are_named() -> None:
     assert found["a"].same_as == ("b",)
     assert found["a"].close_to == ("c",)
     assert found["d"].same_as == found["d"].close_to == ()
-    assert attribute_together(y, np.diag(v), {"a": latitude, "b": -latitude}).reason is Reason.CONFOUNDED
 
 
 def test_leaving_one_out_shows_a_laboratory_that_carries_it_all() -> None:
@@ -176,12 +217,6 @@ def test_too_few_laboratories_and_unknown_settings_have_stated_answers() -> None
     assert nobody.association.value is None
     absent = attribute([np.nan, *y[1:]], v, {"x": [0, 0, 1, 1, 0]})[0]
     assert absent.n_laboratories == 4
-    assert attribute_together(y, v, {"x": [0, 0, 1, 1, 0], "z": [1, 2, 3, 4, 9]}).reason is None
-    assert (
-        attribute_together(y, v, {k: np.arange(5.0) ** k for k in (1, 2, 3)}).reason
-        is Reason.FEW_LABORATORIES
-    )
-    assert attribute_together(y, v, {"x": np.ones(5)}).reason is Reason.ONE_LEVEL
 
 
 def test_disjoint_items_and_one_laboratory() -> None:
@@ -227,8 +262,6 @@ def test_wrong_input_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         attribute([1.0, 2.0], np.full((2, 2), np.nan), {})
     with pytest.raises(ValueError, match="needs 2 finite"):
         attribute([1.0, 2.0], np.eye(2), {"x": [1.0]})
-    with pytest.raises(ValueError, match="at least one"):
-        attribute_together([1.0, 2.0], np.eye(2), {})
     with pytest.raises(ValueError, match="one shape"):
         within_laboratories([0], [1.0, 2.0], [1.0, 2.0], 1)
     with pytest.raises(ValueError, match="codes"):

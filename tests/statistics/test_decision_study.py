@@ -123,3 +123,33 @@ def test_one_attempt_says_nothing_about_more() -> None:
     more = {m.facet: m.reason for m in decision_study(once, {**DESIGN, "attempt": 1}, 1e-6).more}
     assert more["attempt"] is PlanReason.NOT_ESTIMATED
     assert more["rater"] is PlanReason.NO_NUMBER_SUFFICES
+
+
+def test_no_half_width_goes_beyond_half_of_the_scale_and_it_is_told() -> None:
+    """Three laboratories that differ much: t with 2 degrees of freedom makes the width ± 1.4."""
+    wild = _components(item=0.02, laboratory=0.32, attempt=0.1)
+    design = {"item": 30, "laboratory": 3, "attempt": 2}
+    free = decision_study(wild, design, 0.05)
+    assert free.half_width == pytest.approx(1.4, abs=0.02)
+    assert (free.widest, free.capped) == (None, False)
+    bounded = decision_study(wild, design, 0.05, span=1.0)
+    assert (bounded.half_width, bounded.widest, bounded.capped) == (0.5, 0.5, True)
+    assert all(point <= 0.5 for one in bounded.more for _, point in one.curve)
+    items = next(one for one in bounded.more if one.facet == "item")
+    assert items.left == 0.5
+    assert items.reason is PlanReason.NO_NUMBER_SUFFICES
+    assert bounded.standard_error == free.standard_error
+    laboratories = [next(one for one in study.more if one.facet == "laboratory") for study in (free, bounded)]
+    assert laboratories[0].needed == laboratories[1].needed
+    assert laboratories[0].half_width == laboratories[1].half_width
+    assert not decision_study(wild, design | {"laboratory": 100}, 0.05, span=1.0).capped
+    with pytest.raises(ValueError, match="width of a scale"):
+        decision_study(wild, design, 0.05, span=0.0)
+
+
+def test_what_widths_speak_of_is_told() -> None:
+    study = decision_study(RATED, DESIGN, 0.1)
+    assert (study.random, study.fixed) == (("item", "laboratory", "rater", "attempt"), ())
+    held = decision_study(RATED, DESIGN, 0.1, fixed=["laboratory"])
+    assert (held.random, held.fixed) == (("item", "rater", "attempt"), ("laboratory",))
+    assert held.half_width < study.half_width

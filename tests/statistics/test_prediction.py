@@ -76,7 +76,9 @@ def test_too_few_human_ratings_cannot_be_corrected() -> None:
     judge, human = np.ones(100), np.full(100, np.nan)
     none = ppi_mean(judge, human)
     assert (none.estimate.value, none.estimate.reason) == (None, Reason.NO_HUMAN_RATINGS)
-    assert none.human_needed == 385
+    assert none.human_needed is None
+    assert none.need.left == pytest.approx(0.098, abs=1e-3)
+    assert ppi_mean(np.ones(1_000), np.full(1_000, np.nan)).human_needed == 385
     human[:19] = 1.0
     few = ppi_mean(judge, human)
     assert (few.estimate.value, few.estimate.interval) == (None, None)

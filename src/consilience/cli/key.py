@@ -85,7 +85,7 @@ def list_(folder: Path | None, as_json: bool) -> None:
         _show(node, as_json, "")
 
 
-@command.command()
+@command.command(short_help="Make a new key, and end the one that counts now.")
 @click.option("--unencrypted", is_flag=True, help="Store the new key without a passphrase.")
 @node_option
 @json_option
@@ -108,7 +108,7 @@ def rotate(unencrypted: bool, folder: Path | None, as_json: bool) -> None:
         _show(node, as_json, f"{old.fingerprint} ended; {new.public.fingerprint} signs from now on.")
 
 
-@command.command()
+@command.command(short_help="End a key that was stolen or lost.")
 @click.argument("fingerprint")
 @click.option("--reason", required=True, help="Why, in words that partners read.")
 @click.option("--since", type=click.IntRange(min=0), metavar="ENTRY",

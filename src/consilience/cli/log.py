@@ -52,7 +52,7 @@ def status(folder: Path | None, as_json: bool) -> None:
         click.echo(f"signed by {', '.join(document['head']['signed_by'])}")
 
 
-@command.command()
+@command.command(short_help="Write the evidence bundle of a signed record.")
 @click.argument("record_id", metavar="ID")
 @click.option("--version", type=click.IntRange(min=1), help="This version of the record; else the latest.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path),
@@ -89,7 +89,7 @@ def prove(
     say(f"Entry {signed[-1].position}, {entry.digest}. Check it: consilience record verify {target}")
 
 
-@command.command()
+@command.command(short_help="Check every hash, key and signature of the log.")
 @click.option("--quick", is_flag=True, help="Hashes, keys and the head, without the signature of each entry.")
 @node_option
 @json_option

@@ -84,7 +84,8 @@ def _print_power(console: Console, power: PowerAnalysis) -> None:
             cells += [_count(row.items_needed), _count(row.items_needed_family)]
         rows.append(cells)
     if not rows:
-        console.print(Text("Power analysis: nothing is compared (one language, one model, one laboratory)."))
+        why = "one language, one model, one laboratory; or items that are not known yet"
+        console.print(Text(f"Power analysis: nothing is compared ({why})."))
         return
     _print_table(
         console,
@@ -124,8 +125,7 @@ def print_summary(summary: ProtocolSummary, stream: TextIO) -> None:
         "construct": summary.construct,
         "estimand": f"{summary.estimand} ({summary.analysis.estimand})",
         "sources": "; ".join(summary.sources) or "not said",
-        "asked": f"{summary.different_items} items, {summary.attempts} attempts, "
-        f"{summary.generations_per_run:,} generations per run",
+        "asked": _asked(summary),
         "settings": f"temperature {_said(generation.temperature)}, top_p {_said(generation.top_p)}, "
         f"max_tokens {_said(generation.max_tokens)}, seed {_said(generation.seed)}, "
         f"system prompt of {len(generation.system_prompt or '')} characters",
@@ -138,6 +138,16 @@ def print_summary(summary: ProtocolSummary, stream: TextIO) -> None:
     for name, fact in facts.items():
         console.print(Text(f"{name:13}", style="bold") + Text(without_control(fact)))
     _print_tables(console, summary)
+
+
+def _asked(summary: ProtocolSummary) -> str:
+    if summary.tasks:
+        names = ", ".join(task.task for task in summary.tasks)
+        return f"{names}; {summary.attempts} attempts; the items are known when it has run"
+    return (
+        f"{summary.different_items} items, {summary.attempts} attempts, "
+        f"{summary.generations_per_run:,} generations per run"
+    )
 
 
 def _said(value: float | None) -> str:

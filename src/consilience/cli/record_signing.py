@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FINDING_EXIT = 1
 
 
-@click.command()
+@click.command(short_help="Sign records of this party, and add them to its log.")
 @click.argument("record_ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every record of this party that is not signed yet.")
 @node_option
@@ -55,7 +55,7 @@ def sign(record_ids: tuple[str, ...], every: bool, folder: Path | None, as_json:
     say(f"{counted(sum(bool(row['added']) for row in rows), 'record')} signed")
 
 
-@click.command()
+@click.command(short_help="Check a record, or an evidence bundle, offline.")
 @click.argument("what", metavar="ID|BUNDLE")
 @click.option(
     "--key", metavar="FINGERPRINT", help="Of the party's first key, as it told you over another way."

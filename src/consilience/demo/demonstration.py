@@ -239,7 +239,9 @@ def _summary(
         nodes={laboratory.name: str(folder / laboratory.folder) for laboratory in runs},
         claims=claims,
         seconds=round(seconds, 1),
-        verdict=tuple(sentence(message, "en", titles=titles) for message in result.verdict),
+        verdict=tuple(
+            sentence(message, "en", titles=titles) for message in (*result.verdict, *result.verdict_limits)
+        ),
     )
 
 

@@ -23,9 +23,14 @@ from consilience.evaluation.analysis_attribution import make_attributions
 from consilience.evaluation.analysis_bayes import check_bayes, with_bayes
 from consilience.evaluation.analysis_cells import cell_rows, make_cells
 from consilience.evaluation.analysis_contrasts import make_contrasts
-from consilience.evaluation.analysis_corrected_differences import make_corrected_differences
-from consilience.evaluation.analysis_correction import judged_raters, make_corrections
+from consilience.evaluation.analysis_corrected_differences import (
+    CorrectedOdd,
+    make_corrected_differences,
+    make_corrected_odds,
+)
+from consilience.evaluation.analysis_correction import make_corrections
 from consilience.evaluation.analysis_decisions import make_decisions
+from consilience.evaluation.analysis_judged import judged_raters
 from consilience.evaluation.analysis_laboratories import make_between, method_keys
 from consilience.evaluation.analysis_notes import Noted, make_notes
 from consilience.evaluation.analysis_ranges import with_ranges
@@ -68,7 +73,7 @@ from consilience.evaluation.merge import Merged, merge
 from consilience.evaluation.merge_choice import LOCAL_ENGINE
 from consilience.evaluation.merge_engine import MEMORY_LIMIT, THREADS
 from consilience.evaluation.protocol import Protocol
-from consilience.evaluation.verdict import Findings, make_verdict
+from consilience.evaluation.verdict import Findings, make_limits, make_verdict
 from consilience.statistics.references import METHODS
 
 Progress = Callable[[str], None]
@@ -135,6 +140,7 @@ class _Measured:
     minimum: tuple[MinimumDifference, ...]
     corrections: tuple[Correction, ...]
     corrected_differences: tuple[CorrectedDifference, ...]
+    corrected_odds: tuple[CorrectedOdd, ...]
 
 
 def _measure(merged: Merged, setting: Setting, tell: Progress) -> _Measured:
@@ -150,6 +156,7 @@ def _measure(merged: Merged, setting: Setting, tell: Progress) -> _Measured:
     judged = judged_raters(merged, setting)
     corrections, cut = make_corrections(merged, setting, judged, cells)
     corrected, left_out = make_corrected_differences(merged, setting, judged)
+    odds = make_corrected_odds(merged, setting, judged)
     capped += [*cut, *left_out]
     del judged
     tell("laboratories")
@@ -157,7 +164,7 @@ def _measure(merged: Merged, setting: Setting, tell: Progress) -> _Measured:
     minimum = make_minimum_differences(contrasts, setting)
     return _Measured(
         setting, cells, contrasts, capped, agreement, sampled, judges, between, minimum,
-        corrections, corrected,
+        corrections, corrected, odds,
     )  # fmt: skip
 
 
@@ -169,6 +176,7 @@ def analyse_merged(
     tables = merged.tables
     m = _measure(merged, setting, progress or (lambda _: None))
     departures = _deviations(merged)
+    findings = _findings(merged, m, departures)
     attributions, unattributed = make_attributions(merged, setting, departures)
     spreads = estimate_spread(tables, setting)
     result = JointResult(
@@ -182,7 +190,8 @@ def analyse_merged(
         concepts=make_concepts(setting, merged.protocol),
         raters=make_raters(setting),
         counts=make_counts(merged),
-        verdict=_verdict(merged, m, departures),
+        verdict=make_verdict(findings),
+        verdict_limits=make_limits(findings),
         cells=m.cells,
         contrasts=m.contrasts,
         agreement=m.agreement,
@@ -193,9 +202,7 @@ def analyse_merged(
         minimum_differences=m.minimum,
         failures=make_failures(merged),
         deviations=departures,
-        checklist=make_checklist(
-            Evidence(merged, setting, m.cells, m.contrasts, m.agreement, m.judges, m.minimum, m.corrections)
-        ),
+        checklist=(),
         runs=make_runs(merged),
         inputs=make_inputs(merged),
         methods={},
@@ -206,23 +213,42 @@ def analyse_merged(
         ties=make_ties(m.contrasts, setting),
         attributions=attributions,
     )
-    return _with_methods(with_ranges(result))
+    checked = msgspec.structs.replace(result, checklist=make_checklist(_evidence(merged, setting, result)))
+    return _with_methods(with_ranges(checked))
 
 
-def _verdict(merged: Merged, m: _Measured, departures: Sequence[Deviation]) -> tuple[Message, Message]:
-    return make_verdict(
-        Findings(
-            tables=merged.tables,
-            setting=m.setting,
-            counts=make_counts(merged),
-            cells=m.cells,
-            contrasts=m.contrasts,
-            between=m.between,
-            minimum_differences=m.minimum,
-            deviations=departures,
-            with_manifest=_with_manifest(merged),
-            corrections=m.corrections,
-        )
+def _evidence(merged: Merged, setting: Setting, result: JointResult) -> Evidence:
+    return Evidence(
+        merged=merged,
+        setting=setting,
+        cells=result.cells,
+        contrasts=result.contrasts,
+        agreement=result.agreement,
+        judges=result.judges,
+        minimum_differences=result.minimum_differences,
+        corrections=result.corrections,
+        corrected_differences=result.corrected_differences,
+        between=result.between,
+        severity=result.severity,
+        variance=result.variance,
+    )
+
+
+def _findings(merged: Merged, m: _Measured, departures: Sequence[Deviation]) -> Findings:
+    return Findings(
+        tables=merged.tables,
+        setting=m.setting,
+        counts=make_counts(merged),
+        cells=m.cells,
+        contrasts=m.contrasts,
+        between=m.between,
+        minimum_differences=m.minimum,
+        deviations=departures,
+        has_protocol=merged.protocol is not None,
+        with_manifest=frozenset((one.laboratory, one.model) for one in merged.manifests),
+        corrections=m.corrections,
+        corrected_differences=m.corrected_differences,
+        corrected_odds=m.corrected_odds,
     )
 
 
@@ -247,12 +273,6 @@ def _deviations(merged: Merged) -> tuple[Deviation, ...]:
     for manifest in merged.manifests:
         found.update(dict.fromkeys(deviations(merged.protocol, manifest)))
     return tuple(sorted(found, key=lambda one: (one.laboratory, one.model)))
-
-
-def _with_manifest(merged: Merged) -> frozenset[tuple[str, str]]:
-    if merged.protocol is None:
-        return frozenset()
-    return frozenset((manifest.laboratory, manifest.model) for manifest in merged.manifests)
 
 
 def _software() -> dict[str, str]:

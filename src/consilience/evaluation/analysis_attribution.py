@@ -1,9 +1,10 @@
 """Which recorded setting goes with the spread between laboratories: an association, never a proof.
 
 For each model and concept by its primary rater, over all languages (each the same weight). Settings come from
-the manifests (`recorded_settings`). Invariants: settings that these laboratories cannot tell apart are one
-comparison and name each other; with fewer than four laboratories there is a difference and no interval; a
-setting that a single laboratory has is told as one with that laboratory.
+the manifests (`recorded_settings`) and the accounts of imports (`imported_settings`). Invariants: settings
+that these laboratories cannot tell apart are one comparison and name each other; with fewer than four
+laboratories there is a difference and no interval; a setting that a single laboratory has is told as one with
+that laboratory.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consilience.evaluation.analysis_setting import Setting, reason_message, to_estimate
+from consilience.evaluation.imported_settings import imported_facts, imported_runs
 from consilience.evaluation.joint_result import Attribution, Deviation, Estimate, Message
 from consilience.evaluation.merge import Merged
 from consilience.evaluation.message_codes import say
@@ -51,18 +53,22 @@ def make_attributions(
     """
     found: list[Attribution] = []
     most = 0
-    for concept in range(len(setting.concepts)) if merged.manifests else ():
+    told = imported_runs(merged.imports)
+    for concept in range(len(setting.concepts)) if merged.manifests or told else ():
         for model in range(len(merged.tables.models)):
             rows = _rows(merged, setting, model, concept)
             present = np.unique(merged.tables.items.laboratory[rows])
             if present.size < 2:
                 continue
+            rater = setting.raters[setting.concepts[concept].primary].id
+            runs = told.get((merged.tables.models[model], setting.concepts[concept].id), [])
             settings = recorded_settings(
                 merged.manifests,
                 [merged.tables.laboratories[code] for code in present.tolist()],
                 model=merged.tables.models[model],
-                rater=setting.raters[setting.concepts[concept].primary].id,
+                rater=rater,
                 departures=departures,
+                told=[(laboratory, imported_facts(run, rater)) for laboratory, run in runs],
             )
             most = max(most, len(settings))
             found += _attributed(merged, setting, (model, concept), rows, settings[:MAX_SETTINGS])
@@ -122,6 +128,7 @@ def _attributed(
             same_as=tuple(name for name in alike[column.values] if name != one.name),
             n_laboratories=result.n_laboratories,
             only=_single(names, one.values),
+            equal_weights=result.equal_weights,
         )
 
 

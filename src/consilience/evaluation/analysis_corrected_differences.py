@@ -14,10 +14,12 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from consilience.evaluation.analysis_aim import Aim, corrected_aim, need_reason, width_of_scores
 from consilience.evaluation.analysis_contrasts import MAX_CONTRASTS
-from consilience.evaluation.analysis_correction import Judged, lacking, wanted_half_width
+from consilience.evaluation.analysis_correction import lacking
+from consilience.evaluation.analysis_judged import Judged
 from consilience.evaluation.analysis_setting import Setting, no_estimate, to_estimate
-from consilience.evaluation.joint_result import Axis, CorrectedDifference, Message
+from consilience.evaluation.joint_result import Axis, CorrectedDifference, Estimate, Message
 from consilience.evaluation.merge import Merged
 from consilience.evaluation.message_codes import say
 from consilience.evaluation.protocol import RaterKind
@@ -27,6 +29,19 @@ from consilience.statistics.stratified_prediction import CorrectedContrast, diff
 
 AXES: tuple[Axis, ...] = ("language", "laboratory", "model")
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class CorrectedOdd:
+    """One laboratory against the mean of the others, with the rater's errors taken out on both sides."""
+
+    laboratory: str
+    model: str
+    concept: str
+    rater: str
+    difference: Estimate
+    others: tuple[str, ...]
+    n_human: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +76,53 @@ def make_corrected_differences(
         for one in able:
             rows += _family(merged, setting, list(_pairs(merged, setting, one, axis)))
     return tuple(rows), notes
+
+
+def make_corrected_odds(
+    merged: Merged, setting: Setting, judged: Sequence[Judged]
+) -> tuple[CorrectedOdd, ...]:
+    """Hold each laboratory against the mean of the others, for raters that carry a concept and that real
+    humans checked; sides are compared in the languages that both have.
+
+    Returns:
+        Laboratories whose human ratings and those of the others suffice; none where there are fewer than
+        three laboratories, or more of them than MAX_CONTRASTS.
+    """
+    able = [
+        one
+        for one in judged
+        if one.strata is not None and not one.simulated and setting.concepts[one.concept].primary == one.rater
+    ]
+    if len(merged.tables.laboratories) < 3 or sum(_n_odds(one) for one in able) > MAX_CONTRASTS:
+        return ()
+    return tuple(odd for one in able for odd in _odds(merged, setting, one))
+
+
+def _n_odds(one: Judged) -> int:
+    return int(np.unique(one.model).size * np.unique(one.laboratory).size)
+
+
+def _odds(merged: Merged, setting: Setting, one: Judged) -> Iterator[CorrectedOdd]:
+    tables = merged.tables
+    for model in np.unique(one.model).tolist():
+        here = one.model == model
+        for laboratory in np.unique(one.laboratory[here]).tolist():
+            mine, rest = here & (one.laboratory == laboratory), here & (one.laboratory != laboratory)
+            shared = np.intersect1d(one.language[mine], one.language[rest])
+            sides = mine & np.isin(one.language, shared), rest & np.isin(one.language, shared)
+            if not shared.size:
+                continue
+            found = _found(merged, setting, one, "laboratory", sides).corrected
+            if found.estimate.value is not None:
+                yield CorrectedOdd(
+                    laboratory=tables.laboratories[laboratory],
+                    model=tables.models[model],
+                    concept=setting.concepts[one.concept].id,
+                    rater=setting.raters[one.rater].id,
+                    difference=to_estimate(found.estimate, "generalized"),
+                    others=tuple(tables.laboratories[code] for code in np.unique(one.laboratory[sides[1]])),
+                    n_human=found.n_human,
+                )
 
 
 def _entered(setting: Setting, one: Judged) -> bool:
@@ -106,12 +168,14 @@ def _found(
     assert one.strata is not None
     return difference(
         one.strata, *sides, level=setting.level, span=setting.raters[one.rater].span,
-        wanted=_wanted(merged, setting, one, axis),
+        wanted=_aim(merged, setting, one, axis).half_width,
+        spread=width_of_scores(merged, setting, one.rater, one.concept),
     )  # fmt: skip
 
 
-def _wanted(merged: Merged, setting: Setting, one: Judged, axis: Axis) -> float:
-    return wanted_half_width(merged, setting, one, getattr(setting.concepts[one.concept].margins, axis))
+def _aim(merged: Merged, setting: Setting, one: Judged, axis: Axis) -> Aim:
+    margin = getattr(setting.concepts[one.concept].margins, axis)
+    return corrected_aim(merged, setting, one.rater, one.concept, margin)
 
 
 def _family(merged: Merged, setting: Setting, pairs: Sequence[_Pair]) -> Iterator[CorrectedDifference]:
@@ -122,6 +186,7 @@ def _family(merged: Merged, setting: Setting, pairs: Sequence[_Pair]) -> Iterato
 
 def _written(merged: Merged, setting: Setting, pair: _Pair, p_adjusted: float | None) -> CorrectedDifference:
     tables, one, found = merged.tables, pair.judged, pair.found.corrected
+    aim = _aim(merged, setting, one, pair.axis)
     concept = setting.concepts[one.concept]
     names = {"language": tables.languages, "laboratory": tables.laboratories, "model": tables.models}[
         pair.axis
@@ -147,7 +212,11 @@ def _written(merged: Merged, setting: Setting, pair: _Pair, p_adjusted: float | 
         verdict=verdict,
         n_human=found.n_human,
         human_needed=found.human_needed,
-        wanted=_wanted(merged, setting, one, pair.axis),
+        human_needed_reason=need_reason(
+            found.need, aim, n_judge=found.n_judge, n_items=found.estimate.n_items
+        ),
+        wanted=aim.half_width,
+        wanted_basis=aim.basis,
         primary=concept.primary == one.rater,
         simulated=one.simulated,
     )

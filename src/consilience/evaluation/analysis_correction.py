@@ -13,53 +13,24 @@ ratings are never mixed with simulated ones; the numbers always speak of items l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from consilience.evaluation.analysis_aim import Aim, corrected_aim, need_reason, width_of_scores
+from consilience.evaluation.analysis_judged import Judged, Mask
 from consilience.evaluation.analysis_setting import Setting, no_estimate, reason_message, to_estimate
 from consilience.evaluation.joint_result import Cell, Correction, Estimate, Message
 from consilience.evaluation.merge import Merged
-from consilience.evaluation.merge_columns import narrow
 from consilience.evaluation.merge_tables import ScoreTables
 from consilience.evaluation.message_codes import say
-from consilience.evaluation.protocol import RaterKind
 from consilience.statistics import estimate as statistics
-from consilience.statistics.item_rows import compact
+from consilience.statistics.human_ratings import MIN_PER_STRATUM, HumanNeed, ratings_planned
 from consilience.statistics.judges import Corrected, JudgeAccuracy, judge_accuracy, rogan_gladen, uncorrected
-from consilience.statistics.strata import MAX_STRATA, MIN_PER_STRATUM, Strata, fit_strata
-from consilience.statistics.stratified_prediction import METHOD, average, human_ratings_planned
+from consilience.statistics.stratified_prediction import METHOD, average
 
 MAX_CORRECTIONS = 20_000
 """Corrected means in one document; averages come before single laboratories in single languages."""
-WANTED = 0.05
-"""Half width that is aimed at where the protocol fixes neither margin nor wanted difference, as a share of
-the scale."""
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """One rater on one concept beside its humans; entries of the arrays are strata."""
-
-    concept: int
-    rater: int
-    humans: tuple[int, ...]
-    simulated: bool
-    model: Ints
-    laboratory: Ints
-    language: Ints
-    averaged: Mask
-    """Whether the stratum's language enters averages over languages."""
-    strata: Strata | None
-    """None where `reason` says why nothing can be corrected."""
-    reason: Message | None
-    accuracies: dict[tuple[int, int], JudgeAccuracy] = field(default_factory=dict)
-    """Of each model and language, filled when asked."""
 
 
 class Place(NamedTuple):
@@ -68,133 +39,6 @@ class Place(NamedTuple):
     model: int
     laboratory: int | None
     language: int | None
-
-
-def judged_raters(merged: Merged, setting: Setting) -> list[Judged]:
-    """Hold every judge and program against its humans, concept by concept.
-
-    Raters that share no answer with a human on their scale are left out, unless they are judges that carry a
-    concept: of these it is said that nothing can be corrected.
-    """
-    found = []
-    for concept in range(len(setting.concepts)):
-        for rater, one in enumerate(setting.raters):
-            if one.kind is RaterKind.HUMAN:
-                continue
-            judged = _judged(merged, setting, concept, rater)
-            if judged is not None:
-                found.append(judged)
-    return found
-
-
-def _judged(merged: Merged, setting: Setting, concept: int, rater: int) -> Judged | None:
-    tables, one = merged.tables, setting.raters[rater]
-    humans, reason = _humans(tables, setting, concept, rater)
-    carries = setting.concepts[concept].primary == rater and one.kind is RaterKind.JUDGE
-    rated = (tables.items.concept == concept) & (tables.items.counts[rater] > 0)
-    if not (humans or carries) or not rated.any():
-        return None
-    used = slice(None) if rated.all() else rated
-    per_item = merged.protocol.aggregation.per_item if merged.protocol is not None else "mean"
-    if reason is None and per_item != "mean":
-        reason = say("correction_needs_mean", per_item=per_item)
-    n_models, n_languages = len(tables.models), len(tables.languages)
-    items = tables.items
-    key = (items.laboratory[used] * n_models + items.model[used]) * n_languages + items.language[used]
-    keys, stratum = compact(key, len(tables.laboratories) * n_models * n_languages)
-    stratum = narrow(stratum)
-    del key
-    laboratory, rest = np.divmod(keys, n_models * n_languages)
-    model, language = np.divmod(rest, n_languages)
-    if reason is None and keys.size > MAX_STRATA:
-        reason = say("too_many_levels", source="laboratory:language", limit=MAX_STRATA)
-    strata = None
-    if reason is None:
-        group = compact(model * n_languages + language, n_models * n_languages)[1]
-        strata = _fit(tables, setting, (concept, rater, humans), used, stratum, keys, group)
-    return Judged(
-        concept=concept, rater=rater, humans=humans,
-        simulated=one.simulated or any(setting.raters[human].simulated for human in humans),
-        model=model, laboratory=laboratory, language=language,
-        averaged=_averaged(model, laboratory, language), strata=strata, reason=reason,
-    )  # fmt: skip
-
-
-def _humans(
-    tables: ScoreTables, setting: Setting, concept: int, rater: int
-) -> tuple[tuple[int, ...], Message | None]:
-    """Return the humans to hold a rater against, real ones where there are any, or why there are none."""
-    units, one = tables.units, setting.raters[rater]
-    by_rater = np.isfinite(units.scores[rater]) & (units.concept == concept)
-    sharing = [
-        number
-        for number, other in enumerate(setting.raters)
-        if other.kind is RaterKind.HUMAN and np.any(by_rater & np.isfinite(units.scores[number]))
-    ]
-    same = [
-        h for h in sharing if (setting.raters[h].scale, setting.raters[h].bounds) == (one.scale, one.bounds)
-    ]
-    real = [h for h in same if not setting.raters[h].simulated]
-    if same:
-        return tuple(real or same), None
-    if sharing:
-        return (), say("different_scales", raters=[one.id, *(setting.raters[h].id for h in sharing)])
-    return (), say("no_human_ratings")
-
-
-def _averaged(model: Ints, laboratory: Ints, language: Ints) -> Mask:
-    """Say which strata enter averages over languages: those of the languages that every laboratory has."""
-    kept = np.ones(model.size, dtype=np.bool_)
-    for one in np.unique(model).tolist():
-        here = model == one
-        sets = [set(language[here & (laboratory == lab)].tolist()) for lab in np.unique(laboratory[here])]
-        shared = set.intersection(*sets)
-        if shared:
-            kept[here] = np.isin(language[here], sorted(shared))
-    return kept
-
-
-def _fit(
-    tables: ScoreTables, setting: Setting, who: tuple[int, int, tuple[int, ...]], used: Mask | slice,
-    stratum: Ints, keys: Ints, group: Ints,
-) -> Strata:  # fmt: skip
-    """Fit the strata; every item of a stratum counts the same, as in the cells."""
-    concept, rater, humans = who
-    items, units = tables.items, tables.units
-    rows, judge, human = _shared(tables, concept, rater, humans)
-    n_models, n_languages, n_items = len(tables.models), len(tables.languages), len(tables.item_names)
-    place = (units.laboratory[rows] * n_models + units.model[rows]) * n_languages + units.language[rows]
-    row_key = keys[stratum] * n_items + items.item[used]
-    at = np.searchsorted(row_key, place * n_items + units.item[rows])
-    del row_key
-    size, counts = stratum.size, narrow(items.counts[rater][used])
-    one = setting.raters[rater]
-    return fit_strata(
-        stratum,
-        narrow(items.item[used]),
-        narrow(items.sums[rater][used]),
-        counts,
-        narrow(np.bincount(at, minlength=size)),
-        narrow(np.bincount(at, weights=judge, minlength=size)),
-        narrow(np.bincount(at, weights=human, minlength=size)),
-        group=group,
-        row_weight=1.0 / counts,
-        binary=one.scale == "binary",
-    )
-
-
-def _shared(
-    tables: ScoreTables, concept: int, rater: int, humans: Sequence[int]
-) -> tuple[Ints, Floats, Floats]:
-    """Return the answers that the rater and a human scored: their rows, and the score of each side."""
-    units = tables.units
-    by_human = np.isfinite(units.scores[list(humans)])
-    rows = np.flatnonzero(
-        (units.concept == concept) & np.isfinite(units.scores[rater]) & by_human.any(axis=0)
-    )
-    given = by_human[:, rows]
-    human = np.where(given, units.scores[list(humans)][:, rows], 0.0).sum(axis=0) / given.sum(axis=0)
-    return rows, units.scores[rater][rows], human
 
 
 def make_corrections(
@@ -251,8 +95,8 @@ def _correction(
     scored = raw.get((model, laboratory, language, concept.id, rater.id))
     if scored is None:
         scored = no_estimate(say("no_scores"), "generalized")
-    wanted = wanted_half_width(merged, setting, one, concept.margins.laboratory)
-    found = _corrected(setting, one, _chosen(one, place), scored, wanted)
+    aim = corrected_aim(merged, setting, one.rater, one.concept, concept.margins.laboratory)
+    found = _corrected(merged, setting, one, _chosen(one, place), scored, aim)
     corrected = to_estimate(found.estimate, "generalized")
     if found.estimate.value is None:
         corrected = no_estimate(one.reason or lacking(tables, one, _chosen(one, place)), "generalized")
@@ -265,13 +109,15 @@ def _correction(
         laboratory=laboratory,
         raw=scored,
         corrected=corrected,
-        rogan_gladen=_rogan_gladen(tables, setting, one, place, scored, wanted),
+        rogan_gladen=_rogan_gladen(tables, setting, one, place, scored),
         weight=found.weight,
         clipped=found.clipped,
         n_human=found.n_human,
         n_judge=found.n_judge,
         human_needed=found.human_needed,
-        wanted=wanted,
+        human_needed_reason=_why_no_number(one, found, scored, aim),
+        wanted=aim.half_width,
+        wanted_basis=aim.basis,
         primary=concept.primary == one.rater,
         simulated=one.simulated,
     )
@@ -285,29 +131,38 @@ def _chosen(one: Judged, place: Place) -> Mask:
     return chosen
 
 
-def wanted_half_width(merged: Merged, setting: Setting, one: Judged, margin: float | None) -> float:
-    """Return the half width that corrected numbers should have: half of the margin, else of the wanted
-    difference, else WANTED of the scale."""
-    plan = merged.protocol.analysis if merged.protocol is not None else None
-    if margin is not None:
-        return margin / 2.0
-    if plan is not None and plan.wanted_difference is not None:
-        return plan.wanted_difference / 2.0
-    return WANTED * (setting.raters[one.rater].span or 1.0)
-
-
-def _corrected(setting: Setting, one: Judged, chosen: Mask, scored: Estimate, wanted: float) -> Corrected:
-    bounds = setting.raters[one.rater].bounds
+def _corrected(
+    merged: Merged, setting: Setting, one: Judged, chosen: Mask, scored: Estimate, aim: Aim
+) -> Corrected:
+    spread = width_of_scores(merged, setting, one.rater, one.concept)
     if one.strata is not None:
-        return average(one.strata, chosen, level=setting.level, bounds=bounds, wanted=wanted)
-    unable = one.reason is None or one.reason.code not in ("no_human_ratings", "different_scales")
-    needed = human_ratings_planned(
-        setting.raters[one.rater].span, wanted, level=setting.level, n_strata=int(chosen.sum())
-    )
+        return average(
+            one.strata, chosen, level=setting.level, bounds=setting.raters[one.rater].bounds,
+            wanted=aim.half_width, spread=spread, raw_error=scored.standard_error,
+        )  # fmt: skip
+    need = HumanNeed(None)
+    if not _beyond_ratings(one):
+        need = ratings_planned(
+            spread, aim.half_width, scored.n_scores, raw_error=scored.standard_error, level=setting.level,
+            n_strata=int(chosen.sum()),
+        )  # fmt: skip
     return uncorrected(
-        statistics.Reason.NO_HUMAN_RATINGS, scored.value, 0, scored.n_scores, METHOD,
-        None if unable else needed,
+        statistics.Reason.NO_HUMAN_RATINGS, scored.value, int(one.n_human[chosen].sum()), scored.n_scores,
+        METHOD, need,
     )  # fmt: skip
+
+
+def _beyond_ratings(one: Judged) -> bool:
+    """Whether it is something else than human ratings that keeps a rater from being corrected."""
+    return one.reason is not None and one.reason.code not in ("no_human_ratings", "different_scales")
+
+
+def _why_no_number(one: Judged, found: Corrected, scored: Estimate, aim: Aim) -> Message | None:
+    """Say why it is not told how many human ratings would do."""
+    if _beyond_ratings(one):
+        return one.reason
+    n_items = found.estimate.n_items or scored.n_items
+    return need_reason(found.need, aim, n_judge=found.n_judge, n_items=n_items)
 
 
 def lacking(tables: ScoreTables, one: Judged, chosen: Mask) -> Message:
@@ -332,7 +187,7 @@ def lacking(tables: ScoreTables, one: Judged, chosen: Mask) -> Message:
 
 
 def _rogan_gladen(
-    tables: ScoreTables, setting: Setting, one: Judged, place: Place, scored: Estimate, wanted: float
+    tables: ScoreTables, setting: Setting, one: Judged, place: Place, scored: Estimate
 ) -> Estimate:
     rater = setting.raters[one.rater]
     if one.reason is not None:
@@ -341,14 +196,13 @@ def _rogan_gladen(
         return no_estimate(say("not_binary", rater=rater.id), "generalized")
     if place.language is None:
         return no_estimate(say("rogan_gladen_one_language"), "generalized")
-    at = (place.model, place.language)
-    if at not in one.accuracies:
-        one.accuracies[at] = _accuracy(tables, one, at, setting.level)
+    if place not in one.accuracies:
+        one.accuracies[place] = _accuracy(tables, one, place, setting.level)
     raw = statistics.Estimate(
         value=scored.value, interval=None, standard_error=scored.standard_error, n_items=scored.n_items,
         n_scores=scored.n_scores, method="item_mean",
     )  # fmt: skip
-    found = rogan_gladen(raw, one.accuracies[at], level=setting.level, wanted=wanted)
+    found = rogan_gladen(raw, one.accuracies[place], level=setting.level)
     if found.estimate.value is None:
         return no_estimate(
             reason_message(found.estimate.reason) or say("too_few_human_ratings"), "generalized"
@@ -356,10 +210,15 @@ def _rogan_gladen(
     return to_estimate(found.estimate, "generalized")
 
 
-def _accuracy(tables: ScoreTables, one: Judged, at: tuple[int, int], level: float) -> JudgeAccuracy:
-    """Hold the rater against each human rating of one model and language, over all laboratories."""
+def _accuracy(tables: ScoreTables, one: Judged, place: Place, level: float) -> JudgeAccuracy:
+    """Hold the rater against each human rating of one model and language, in all laboratories or in one.
+
+    A laboratory's mean is corrected by its own ratings: the same rater may err otherwise on other answers.
+    """
     units = tables.units
-    here = (units.concept == one.concept) & (units.model == at[0]) & (units.language == at[1])
+    here = (units.concept == one.concept) & (units.model == place.model) & (units.language == place.language)
+    if place.laboratory is not None:
+        here &= units.laboratory == place.laboratory
     humans = units.scores[list(one.humans)][:, here]
     judge = np.broadcast_to(units.scores[one.rater][here], humans.shape).ravel()
     item = np.broadcast_to(units.item[here], humans.shape).ravel()

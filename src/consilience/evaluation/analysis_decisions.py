@@ -2,8 +2,10 @@
 
 The margin is the one that the protocol fixed between laboratories for the concept, else the difference that
 it wants to see, else a twentieth of the scale. Languages are held fixed, since a report speaks of these
-languages. Calls are counted from the generations that there are; a generation's tokens are the mean over the
-manifests of the model, and not known without them. Tokens of judge models stand in no manifest.
+languages; laboratories, items and attempts stand for others like them, so that the widths are those of a mean
+over further laboratories. No half width is wider than half of the scale. Calls are counted from the
+generations that there are; a generation's tokens are the mean over the manifests of the model, and not known
+without them. Tokens of judge models stand in no manifest.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from consilience.evaluation.analysis_aim import SHARE, width_of_scores
 from consilience.evaluation.analysis_setting import Setting, reason_message
 from consilience.evaluation.analysis_variance import Spread
 from consilience.evaluation.joint_result import DecisionStudy, Message, MoreOfOne, WidthAt
@@ -23,8 +26,6 @@ from consilience.statistics import decision_study as statistics
 from consilience.statistics.components import ATTEMPT, RESIDUAL
 from consilience.statistics.generalizability import MAX_LEVELS, coefficients, facets_of
 
-DEFAULT_SHARE = 0.05
-"""Of the scale's width, where the protocol fixes neither a margin nor a wanted difference."""
 ITEM, LANGUAGE = "item", "language"
 Basis = Literal["laboratory margin", "wanted difference", "default"]
 
@@ -65,19 +66,20 @@ def _decision(spread: Spread, merged: Merged, setting: Setting) -> DecisionStudy
     elif spread.found.reason is not None or margin is None:
         reason = reason_message(spread.found.reason) or say("all_equal")
     else:
-        return _studied(nothing, spread, cost, margin, setting.level)
+        return _studied(nothing, spread, cost, margin, setting)
     return msgspec.structs.replace(nothing, reason=reason)
 
 
 def _studied(
-    frame: DecisionStudy, spread: Spread, cost: statistics.CallCost, margin: float, level: float
+    frame: DecisionStudy, spread: Spread, cost: statistics.CallCost, margin: float, setting: Setting
 ) -> DecisionStudy:
     """Fill in what the statistics say."""
     present = _present(spread)
     fixed = [LANGUAGE] if LANGUAGE in frame.design else []
     study = statistics.decision_study(
-        spread.found, frame.design, margin, cost=cost, fixed=fixed, present=present, level=level
-    )
+        spread.found, frame.design, margin, cost=cost, fixed=fixed, present=present, level=setting.level,
+        span=setting.raters[spread.raters[0]].span,
+    )  # fmt: skip
     dependable = coefficients(spread.found, frame.design, present=present, fixed=fixed)
     return msgspec.structs.replace(
         frame,
@@ -89,6 +91,10 @@ def _studied(
         dependability=dependable.absolute,
         left_out=study.left_out,
         reason=reason_message(study.reason, n_laboratories=frame.design.get("laboratory", 0)),
+        speaks_of_further=study.random,
+        speaks_of_these=study.fixed,
+        widest=study.widest,
+        capped=study.capped,
     )
 
 
@@ -111,14 +117,8 @@ def _margin(spread: Spread, merged: Merged, setting: Setting) -> tuple[float | N
         return concept.margins.laboratory, "laboratory margin"
     if protocol is not None and protocol.analysis.wanted_difference:
         return protocol.analysis.wanted_difference, "wanted difference"
-    rater = setting.raters[concept.primary]
-    span = rater.span
-    if span is None:
-        mine = [g for g in merged.groups if g.rater == rater.id and g.concept == concept.id]
-        lows = [g.lowest for g in mine if g.lowest is not None]
-        highs = [g.highest for g in mine if g.highest is not None]
-        span = max(highs) - min(lows) if lows and highs else 0.0
-    return DEFAULT_SHARE * span if span > 0.0 else None, "default"
+    width = width_of_scores(merged, setting, concept.primary, spread.concept)
+    return None if width is None else SHARE * width, "default"
 
 
 def _cost(spread: Spread, merged: Merged, setting: Setting) -> statistics.CallCost:

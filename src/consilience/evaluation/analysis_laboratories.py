@@ -141,7 +141,9 @@ def _score(
     name: str, one: interlaboratory.LaboratoryResult, found: interlaboratory.BetweenLaboratories
 ) -> LaboratoryScore:
     why = one.deviation.reason
-    if why is None and (one.z is None or one.zeta is None):
+    if one.deviation.value is not None and one.zeta is None and found.robust is not None:
+        why = found.robust.reason or found.reason
+    elif why is None and one.z is None:
         why = found.reason or statistics.Reason.ZERO_SPREAD
     return LaboratoryScore(
         laboratory=name,

@@ -57,6 +57,10 @@ def _of_raters(n: Noted) -> Iterator[Message]:
         if concept.planned_primary is not None:
             used = n.setting.raters[concept.primary].id
             yield say("note_primary_absent", concept=concept.id, planned=concept.planned_primary, used=used)
+        if n.merged.imports and concept.planned is None and concept.told_direction is None:
+            yield say(
+                "note_direction_unknown", rater=n.setting.raters[concept.primary].id, concept=concept.id
+            )
     unplanned = [rater.id for rater in n.setting.raters if not rater.planned]
     if unplanned and n.merged.protocol is not None:
         yield say("note_unplanned_raters", raters=[*unplanned])
@@ -111,7 +115,11 @@ def _of_humans(n: Noted) -> Iterator[Message]:
         return
     real = {row.language for row in n.judges if not row.simulated and row.language is not None}
     if not real:
-        yield say("note_no_human_sample")
+        simulated = dict.fromkeys(row.human for row in n.judges if row.simulated)
+        if simulated:
+            yield say("note_human_sample_simulated", raters=[*simulated])
+        else:
+            yield say("note_no_human_sample")
         return
     missing = [language for language in n.merged.tables.languages if language not in real]
     if missing:

@@ -36,10 +36,13 @@ def with_ranges(result: JointResult) -> JointResult:
     narrow = [one for one in ranges if one.narrow and one.n_outside]
     notes = result.notes
     if narrow:
+        n_all = sum(1 for _ in uses(result))
         note = say(
             "note_narrow",
-            n_outside=sum(one.n_outside for one in narrow),
-            n_estimates=sum(one.n_estimates for one in narrow),
+            n_narrow=sum(one.n_outside for one in narrow),
+            n_wide=sum(one.n_outside for one in ranges if not one.narrow),
+            n_inside=n_all - sum(one.n_outside for one in ranges),
+            n_all=n_all,
             methods=[one.method for one in narrow],
         )
         notes = (*notes, note)

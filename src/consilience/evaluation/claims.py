@@ -31,6 +31,7 @@ from consilience.records.making import (
 )
 
 HARNESS = "consilience"
+INSPECT, INSPECT_PACKAGE = "inspect", "inspect_ai"
 
 
 class RunRecords(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ def records_of_run(
         estimand=protocol.estimand,
         concepts=tuple(concept.id for concept in concepts.values()),
         languages=tuple(language.tag for language in protocol.languages),
-        items=len({item.id for item in protocol.items}),
+        items=None if protocol.tasks else len({item.id for item in protocol.items}),
         attempts=protocol.attempts,
     )
     digests = tuple(sorted(set(evidence)))
@@ -139,8 +140,8 @@ def _conditions(cell: Cell, manifest: Manifest) -> Conditions:
         rater=cell.rater,
         system_prompt_digest=manifest.system_prompt_digest,
         sampling_digest=digest(canonical_bytes(manifest.sampling)),
-        harness=HARNESS,
-        harness_version=manifest.software.get(HARNESS),
+        harness=INSPECT if INSPECT_PACKAGE in manifest.software else HARNESS,
+        harness_version=manifest.software.get(INSPECT_PACKAGE) or manifest.software.get(HARNESS),
     )
 
 

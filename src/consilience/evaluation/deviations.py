@@ -96,7 +96,7 @@ def _attempts(protocol: Protocol, manifest: Manifest) -> Iterator[Difference]:
 
 
 def _languages(protocol: Protocol, manifest: Manifest) -> Iterator[Difference]:
-    asked = {item.language for item in protocol.items}
+    asked = {item.language for item in protocol.items} | {task.language for task in protocol.tasks}
     planned = [language.tag for language in protocol.languages if language.tag in asked]
     if set(planned) != set(manifest.languages):
         yield "languages", ", ".join(planned), ", ".join(manifest.languages), "major"
@@ -104,6 +104,10 @@ def _languages(protocol: Protocol, manifest: Manifest) -> Iterator[Difference]:
 
 def _items(protocol: Protocol, manifest: Manifest) -> Iterator[Difference]:
     """Items within the languages that were asked; a language that is missing is a deviation of its own."""
+    if protocol.tasks:  # what they ask was not known before
+        if manifest.selection.limit is not None:
+            yield "items", None, manifest.selection.limit, "major"
+        return
     planned = [item for item in protocol.items if item.language in manifest.languages]
     if items_digest(planned) == manifest.items_digest:
         return
@@ -139,6 +143,10 @@ def _rater(planned: Rater, real: RaterIdentity | None) -> Iterator[Difference]:
         yield f"{name}.kind", planned.kind.value, real.kind.value, "major"
     if real.simulated is not planned.simulated:
         yield f"{name}.simulated", planned.simulated, real.simulated, "major"
+    if planned.scorer is not None:
+        if planned.model is not None and real.model != planned.model:
+            yield f"{name}.model", planned.model, real.model, "unknown" if real.model is None else "major"
+        return
     made_up = planned.simulated and real.simulated
     if (made_up or planned.kind is RaterKind.PROGRAM) and real.version != rater_version(planned):
         yield f"{name}.version", _short(rater_version(planned)), _short(real.version), "major"

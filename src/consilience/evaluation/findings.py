@@ -79,6 +79,7 @@ CODES: dict[str, str] = {
     "no-margin": "an equivalence margin is missing",
     "no-wanted-difference": "the plan does not say which difference it should see",
     "underpowered": "the plan cannot see the difference that it wants to see",
+    "task-items": "the items of a task are known only when it has run",
     "placeholder": "a text of the template was not replaced",
     "sampled": "only a part of the texts was identified",
 }  # fmt: skip

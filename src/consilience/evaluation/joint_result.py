@@ -269,6 +269,9 @@ class JointResult(msgspec.Struct, frozen=True, kw_only=True):
     attributions: tuple[Attribution, ...] = ()
     ranges: tuple[RangeOfUse, ...] = ()
     bayes: tuple[BayesTable, ...] = ()
+    verdict_limits: tuple[Message, ...] = ()
+    """What the verdict must be read with: raters whose errors could not be taken out, why, and how many human
+    ratings would do; a laboratory that stands apart in the raw scores alone."""
 
 
 def schema() -> dict[str, Any]:

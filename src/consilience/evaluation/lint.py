@@ -18,6 +18,7 @@ from consilience.evaluation.lint_languages import lint_languages
 from consilience.evaluation.lint_leaks import lint_leaks
 from consilience.evaluation.lint_plan import lint_plan
 from consilience.evaluation.lint_targets import lint_targets
+from consilience.evaluation.lint_tasks import lint_tasks
 from consilience.evaluation.lint_translations import lint_translations
 from consilience.evaluation.lint_view import LintView
 from consilience.evaluation.planning import PilotVariances, PowerAnalysis, analyse_power
@@ -60,6 +61,9 @@ def lint_protocol(
     view = LintView(source)
     found = Findings()
     lint_plan(view, found)
+    if source.protocol.tasks:
+        lint_tasks(view, found)
+        return found
     tell("checking items", 0, 4)
     lint_items(view, found)
     tell("checking translations", 1, 4)

@@ -29,7 +29,7 @@ def lint_plan(view: LintView, found: Findings) -> None:
             message = f"`{rater.id}` is simulated: nobody is asked, its ratings are made up"
             step = "Right for a demonstration. Where something is to be found out, ask a real rater."
             found.add(view.of_plan("simulated-rater", Severity.NOTE, message, step, "raters", place))
-        elif rater.kind is RaterKind.JUDGE:
+        elif rater.kind is RaterKind.JUDGE and rater.scorer is None:
             _check_judge(view, place, rater, found)
     _check_humans(view, found)
     for place, concept in enumerate(view.protocol.concepts):
@@ -81,7 +81,7 @@ def _check_judge(view: LintView, place: int, rater: Rater, found: Findings) -> N
 def _check_humans(view: LintView, found: Findings) -> None:
     kinds = {rater.kind for rater in view.protocol.raters}
     sample = view.protocol.human_sample
-    if sample is None and RaterKind.JUDGE in kinds:
+    if sample is None and RaterKind.JUDGE in kinds and not view.protocol.tasks:
         message = "judges give scores, and no human sample is planned to hold them against"
         step = (
             'Add `[human_sample]` and a rater of kind "human"; per language, since judges differ by language.'

@@ -19,6 +19,7 @@ import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from consilience.evaluation.model import LOCAL, ModelSpec
 SLOTS = 8
 CONTEXT_PER_SLOT = 1024
 START_TIMEOUT_S = 300.0
+STOP_EVERY_S = 0.2
 GGUF_MAGIC = b"GGUF"
 INSTALL = "Install the extra: pip install 'consilience[local]'"
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_", "LD_", "PYTHON", "TMPDIR", "OMP_", "GOMP_", "GGML_", "CUDA_")
@@ -158,7 +160,12 @@ def weights_of(spec: ModelSpec) -> Path:
 
 @contextlib.contextmanager
 def serve_locally(
-    spec: ModelSpec, log: Path, *, settings: LocalSettings | None = None, timeout_s: float = START_TIMEOUT_S
+    spec: ModelSpec,
+    log: Path,
+    *,
+    settings: LocalSettings | None = None,
+    timeout_s: float = START_TIMEOUT_S,
+    stop: threading.Event | None = None,
 ) -> Iterator[LocalServer]:
     """Serve weights for the length of the block.
 
@@ -167,10 +174,11 @@ def serve_locally(
         log: Gets what llama.cpp prints.
         settings: Slots, context and threads.
         timeout_s: The longest time to load the weights.
+        stop: Set by another thread to give up loading.
 
     Raises:
         MissingExtraError, NotFoundError, InputError: See `weights_of`.
-        PartnerError: The server does not start.
+        PartnerError: The server does not start, or `stop` was set before it did.
     """
     weights = weights_of(spec)
     settings = settings or LocalSettings()
@@ -186,7 +194,7 @@ def serve_locally(
     try:
         with weights.open("rb") as file:
             digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-        url = _address(process, timeout_s, log)
+        url = _address(process, timeout_s, log, stop or threading.Event())
     except BaseException:
         process.kill()
         process.wait()
@@ -217,11 +225,16 @@ def _arguments(settings: LocalSettings) -> list[str]:
     return [str(settings.slots), str(settings.context_per_slot), str(threads)]
 
 
-def _address(process: subprocess.Popen[bytes], timeout_s: float, log: Path) -> str:
+def _address(process: subprocess.Popen[bytes], timeout_s: float, log: Path, stop: threading.Event) -> str:
     """Wait for the line on which the child says where it listens."""
     if process.stdout is None:
         raise ValueError("the child has no stdout")
-    ready, _, _ = select.select([process.stdout], [], [], timeout_s)
+    until = time.monotonic() + timeout_s
+    ready: list[Any] = []
+    while not ready and time.monotonic() < until:
+        if stop.is_set():
+            raise PartnerError("the local model was not waited for", next_step="Run the same again.")
+        ready, _, _ = select.select([process.stdout], [], [], min(STOP_EVERY_S, timeout_s))
     line = process.stdout.readline().decode(errors="replace").strip() if ready else ""
     if not line.startswith("http://"):
         raise PartnerError(
@@ -240,7 +253,7 @@ def main() -> None:
     parser.add_argument("context", type=int)
     parser.add_argument("threads", type=int)
     options = parser.parse_args()
-    _die_with_parent()
+    die_with_parent()
     spoken = os.dup(1)
     os.dup2(2, 1)  # whatever llama.cpp prints goes to the log
     threading.Thread(target=_end_with_standard_input, daemon=True).start()
@@ -270,8 +283,8 @@ def _end_with_standard_input() -> None:
     os._exit(0)
 
 
-def _die_with_parent() -> None:
-    """Ask Linux to end this process with its parent; elsewhere the closed standard input does it."""
+def die_with_parent() -> None:
+    """Ask Linux to end this process with its parent; elsewhere nothing is done."""
     if sys.platform == "linux":
         import ctypes
         import signal

@@ -110,7 +110,7 @@ def merge(
     tell(f"{len(found.scores)} score file{'' if len(found.scores) == 1 else 's'}")
     manifests = tuple(read_manifest(file) for file in found.manifests)
     protocol, digest = _the_protocol(protocol, found.protocols)
-    settings = PassSettings(memory_limit, threads, with_plan=protocol is not None)
+    settings = PassSettings(memory_limit, threads, with_plan=_has_items(protocol))
     with tempfile.TemporaryDirectory(prefix="consilience-analysis-") as folder:
         files = [file.path for file in found.scores]
         with (
@@ -135,10 +135,10 @@ def _merge_rows(
     belonging.check_exercise(everything, sources, protocol)
     digest = belonging.check_protocol(everything, sources, manifests, digest)
     belonging.check_raters(everything, sources)
-    if protocol is not None:
+    if protocol is not None and protocol.items:
         belonging.register_plan(engine, protocol)
-    rows.items(with_plan=protocol is not None, with_splits=len({g.split for g in everything if g.split}) > 1)
-    belonging.check_items(engine, sources, with_plan=protocol is not None)
+    rows.items(with_plan=_has_items(protocol), with_splits=len({g.split for g in everything if g.split}) > 1)
+    belonging.check_items(engine, sources, with_plan=_has_items(protocol))
     choice = belonging.choose(everything, protocol)
     groups = everything if choice.rows == "TRUE" else rows.census(choice)
     partitions = make_partitions(groups, rows.partition_rows(partition_rows, n_rows))
@@ -178,6 +178,11 @@ def _tally(
             groups = in_order([*(group for group in groups if group[CELL] not in cells), *tally.groups])
         tell("tables" if len(partitions) == 1 else f"tables: part {number} of {len(partitions)}")
     return builder.tables(names), groups, doubled
+
+
+def _has_items(protocol: Protocol | None) -> bool:
+    """Say whether the plan names its items; of tasks they are known when they have run."""
+    return protocol is not None and bool(protocol.items)
 
 
 def _aggregate(protocol: Protocol | None) -> Aggregate:

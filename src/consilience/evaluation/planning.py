@@ -111,13 +111,12 @@ def analyse_power(protocol: Protocol, pilot: PilotVariances | None = None) -> Po
     """Return the power analysis of a protocol.
 
     Args:
-        protocol: The plan; its evaluation items are counted.
+        protocol: The plan; its evaluation items are counted. Of tasks they are not known, and no row is told.
         pilot: Variances from a pilot (see `pilot.read_pilot`); None: the worst case is assumed.
     """
     plan = protocol.analysis
-    rows = [
-        row for concept in protocol.concepts for axis in AXES for row in _rows(protocol, concept, axis, pilot)
-    ]
+    concepts = () if protocol.tasks else protocol.concepts  # the items of tasks are not known yet
+    rows = [row for concept in concepts for axis in AXES for row in _rows(protocol, concept, axis, pilot)]
     return PowerAnalysis(
         confidence_level=plan.confidence_level,
         power=plan.power,

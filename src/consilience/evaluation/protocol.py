@@ -120,6 +120,20 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A task of Inspect that is the source of a concept's items; what it asks is known when it has run."""
+
+    task: str
+    """`inspect:` and a registered name, or `inspect:FILE.py@NAME` with the file below the protocol's folder.
+    """
+    concept: str
+    language: str
+    args: dict[str, str | int | float | bool] = {}
+    """Arguments of the task."""
+    digest: str | None = None
+    """Of the file; None: a registered task, whose code belongs to an installed package."""
+
+
 class Generation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How the model is asked. None: the key is not sent; the endpoint's default holds (recorded so)."""
 
@@ -154,6 +168,8 @@ class Rater(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Of a program rater."""
     options: dict[str, str | int | float | bool] = {}
     """Settings of the program, such as `pattern`, `flags`, `tolerance`, `invert`."""
+    scorer: str | None = None
+    """Where the items come from tasks: the task's own scorer whose scores these are."""
     prompt: str | None = None
     """Of a judge: text with {prompt}, {answer}, {target}, {language}, {concept}."""
     system_prompt: str | None = None
@@ -236,6 +252,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     """Marking of the items."""
     sources: tuple[str, ...] = ()
     """Where the items come from and under which licence."""
+    tasks: tuple[Task, ...] = ()
+    """In the place of items."""
 
 
 def item_digest(item: Item) -> str:
@@ -293,6 +311,7 @@ def plan_document(protocol: Protocol) -> dict[str, Any]:
             del rater["simulated"]  # the key is younger than the format; plans without it keep their digest
     for table, key in (("concepts", "id"), ("languages", "tag"), ("raters", "id")):
         plan[table] = sorted(plan[table], key=lambda row: str(row[key]))
+    plan["tasks"] = sorted(plan["tasks"], key=canonical_bytes)
     cleaned = _without_empty(plan)
     return cleaned if isinstance(cleaned, dict) else {}
 

@@ -34,6 +34,7 @@ from consilience.evaluation.protocol_form import (
     read_table,
 )
 from consilience.evaluation.protocol_rules import plan_problems
+from consilience.evaluation.protocol_tasks import read_tasks
 
 MAX_PROTOCOL_BYTES = 2 * 1024 * 1024
 MAX_TEXT_FILE_BYTES = 1024 * 1024
@@ -108,6 +109,7 @@ def read_protocol(path: Path, *, now: datetime.datetime, progress: Progress | No
     generation = reader.generation(form)
     raters = reader.raters(form)
     reader.faults.raise_any()
+    tasks = read_tasks(form.tasks, path.parent, label, reader.where, reader.faults)
     files = reader.item_files(form, progress or (lambda _what, _done, _of: None))
     paired = pair_items(
         files,
@@ -122,7 +124,7 @@ def read_protocol(path: Path, *, now: datetime.datetime, progress: Progress | No
         created=table.created, version=table.version, titles=table.titles, concepts=form.concepts,
         languages=form.languages, items=paired.items, generation=generation, attempts=table.attempts,
         raters=raters, analysis=form.analysis, aggregation=form.aggregation, human_sample=form.human_sample,
-        handling=table.handling, sources=table.sources,
+        handling=table.handling, sources=table.sources, tasks=tasks,
     )  # fmt: skip
     return ProtocolSource(
         protocol=protocol, label=label, lines=reader.lines, files=tuple(files), places=paired.places

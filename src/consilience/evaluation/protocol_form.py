@@ -83,6 +83,15 @@ class ItemsTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Path of another item file whose ids these items take over, the first from the first, and so on."""
 
 
+class TaskTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[tasks]]`: one task of Inspect in the place of items."""
+
+    task: str
+    concept: str
+    language: str
+    args: dict[str, str | int | float | bool] = {}
+
+
 class GenerationTable(Generation, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[generation]`: how the model is asked."""
 
@@ -105,9 +114,11 @@ class ProtocolForm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     exercise: ExerciseTable
     concepts: tuple[Concept, ...]
     languages: tuple[Language, ...]
-    items: tuple[ItemsTable, ...]
     raters: tuple[RaterTable, ...]
     analysis: AnalysisPlan
+    items: tuple[ItemsTable, ...] = ()
+    """Needed where there are no tasks."""
+    tasks: tuple[TaskTable, ...] = ()
     generation: GenerationTable = GenerationTable()
     aggregation: Aggregation = Aggregation()
     human_sample: HumanSample | None = None

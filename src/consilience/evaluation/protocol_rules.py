@@ -13,6 +13,7 @@ from typing import TypeVar
 from consilience.errors import InputError
 from consilience.evaluation.protocol import FORMAT, RaterKind
 from consilience.evaluation.protocol_form import Problem, ProtocolForm, RaterTable, suggestion
+from consilience.evaluation.protocol_tasks import task_problems
 from consilience.evaluation.raters.pattern import Pattern
 from consilience.evaluation.simulated_ratings import error_problems
 from consilience.evaluation.toml_lines import Path
@@ -46,6 +47,7 @@ def plan_problems(form: ProtocolForm, today: datetime.date) -> list[Problem]:
         *_language_problems(form),
         *_generation_problems(form),
         *_rater_problems(form),
+        *task_problems(form),
         *_analysis_problems(form),
     ]
 
@@ -122,7 +124,7 @@ def _count_problems(form: ProtocolForm) -> Iterator[Problem]:
         ("raters", form.raters, MAX_RATERS),
     )
     for name, rows, limit in tables:
-        if not rows:
+        if not rows and not (name == "items" and form.tasks):
             yield Problem((name,), f"there is no `[[{name}]]`", f"Add at least one `[[{name}]]` table.")
         if len(rows) > limit:
             yield Problem((name, limit), f"there are {len(rows)} `[[{name}]]`; the limit is {limit}")
@@ -237,6 +239,8 @@ def _scale_problems(rater: RaterTable, path: Path) -> Iterator[Problem]:
 
 def _kind_problems(rater: RaterTable, path: Path) -> Iterator[Problem]:
     name = rater.id[:100]
+    if rater.scorer is not None:
+        return
     if rater.kind is RaterKind.PROGRAM and rater.program is None:
         yield Problem(
             path, f"the program rater `{name}` names no `program`", 'Add such as `program = "exact"`.'

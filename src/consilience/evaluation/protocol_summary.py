@@ -17,6 +17,7 @@ from consilience.evaluation.protocol import (
     HumanSample,
     Protocol,
     Rater,
+    Task,
     primary_rater,
     protocol_digest,
 )
@@ -62,6 +63,8 @@ class ProtocolSummary(msgspec.Struct, frozen=True, kw_only=True):
     """`rater` is the one whose scores carry the verdict, also where the file does not name it."""
     languages: tuple[LanguageSummary, ...]
     items: tuple[ItemCount, ...]
+    tasks: tuple[Task, ...]
+    """In the place of items, which are then known only when they have run."""
     different_items: int
     """Translations counted once."""
     generations_per_run: int
@@ -101,6 +104,7 @@ def summarise(protocol: Protocol) -> ProtocolSummary:
             ItemCount(language=language, concept=concept, split=split, items=count)
             for (language, concept, split), count in sorted(counts.items())
         ),
+        tasks=protocol.tasks,
         different_items=len({item.id for item in protocol.items}),
         generations_per_run=len(protocol.items) * protocol.attempts,
         generation=protocol.generation, raters=protocol.raters, human_sample=protocol.human_sample,

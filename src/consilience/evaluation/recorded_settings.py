@@ -1,11 +1,12 @@
-"""What the manifests recorded of how each laboratory ran a model, as numbers to hold against its results.
+"""What was recorded of how each laboratory ran a model, as numbers to hold against its results.
 
 Pure. A setting that is a number stays one (temperature, token limit, date of the start); a named one (prompt
 digest, judge version, software) becomes one 0/1 setting for each name other than the usual one: the planned
 name where it occurs, else the most frequent. Invariants: only settings that differ between laboratories; a
-laboratory without manifest, or whose manifests for the model contradict each other, is unknown (None), never
-0; a name that each laboratory has for itself (an own endpoint) is left out, since it says no more than who
-the laboratory is; names are cut to a length, however long a manifest makes them.
+laboratory without manifest or import, or whose manifests for the model contradict each other, is unknown
+(None), never 0; what an import does not tell is unknown too, where a manifest without it says that it was not
+sent or not used; a name that each laboratory has for itself (an own endpoint) is left out, since it says no
+more than who the laboratory is; names are cut to a length, however long a manifest makes them.
 
 A seed is left out: its size means nothing.
 """
@@ -34,6 +35,8 @@ MAX_MAGNITUDE = 1e12
 """A larger number is taken for a name."""
 NOT_SENT, NOT_USED = "not sent", "not used"
 LEFT_OUT = "left out"
+OWN_HARNESS = "consilience"
+"""Who runs what a manifest tells of."""
 FIRST_KEYS = ("temperature", "top_p", "max_tokens", "top_k", "min_p")
 LEFT_OUT_KEYS = frozenset({"seed", "model"})
 
@@ -60,6 +63,7 @@ def recorded_settings(
     model: str,
     rater: str,
     departures: Iterable[Deviation] = (),
+    told: Iterable[tuple[str, Mapping[str, Fact]]] = (),
 ) -> tuple[RecordedSetting, ...]:
     """Return the settings that differ between laboratories, those from which one deviates first.
 
@@ -69,17 +73,28 @@ def recorded_settings(
         model: Under test.
         rater: Whose scores are looked at; versions of other raters cannot matter.
         departures: Deviations from the protocol, for the order and the planned names.
+        told: Laboratories with what imports tell of their runs of the model (see `imported_settings`).
     """
     by_laboratory: dict[str, dict[str, Fact]] = {}
     for manifest in manifests:
         if manifest.model == model and manifest.laboratory in laboratories:
-            facts = dict(_facts(manifest, rater))
-            known = by_laboratory.setdefault(manifest.laboratory, facts)
-            if known is not facts:
-                by_laboratory[manifest.laboratory] = _agreed(known, facts)
+            shown = dict(_facts(manifest, rater))
+            first = by_laboratory.setdefault(manifest.laboratory, shown)
+            if first is not shown:
+                by_laboratory[manifest.laboratory] = _agreed(first, shown)
+    recorded = list(by_laboratory.values())
+    partly: dict[str, dict[str, Fact]] = {}
+    for laboratory, facts in told:
+        if laboratory in laboratories:
+            known = partly.get(laboratory)
+            partly[laboratory] = dict(facts) if known is None else _agreed(known, facts)
+    for laboratory, own in partly.items():
+        known = by_laboratory.get(laboratory)
+        by_laboratory[laboratory] = own if known is None else _agreed(known, own)
     every = list(by_laboratory.values())
-    _fill(every, "sampling.", NOT_SENT)
-    _fill(every, "software.", NOT_USED)
+    _fill(recorded, every, "sampling.", NOT_SENT)
+    _fill(recorded, every, "software.", NOT_USED)
+    _other_harnesses(every)
     _add_left_out(every)
     planned = {one.field: one.planned for one in departures if one.model == model}
     names = list(dict.fromkeys(name for facts in by_laboratory.values() for name in facts))
@@ -100,7 +115,8 @@ def _facts(manifest: Manifest, rater: str) -> Iterator[tuple[str, Fact]]:
     }
     for key in sorted(sent, key=lambda one: (one not in FIRST_KEYS, one))[:MAX_KEYS]:
         if key not in LEFT_OUT_KEYS:
-            yield f"sampling.{shortened(key)}", _fact(sent[key])
+            yield f"sampling.{shortened(key)}", as_fact(sent[key])
+    yield "harness", OWN_HARNESS
     yield "system_prompt", shortened(manifest.system_prompt_digest or "none")
     for one in manifest.raters:
         if one.id == rater:
@@ -112,18 +128,18 @@ def _facts(manifest: Manifest, rater: str) -> Iterator[tuple[str, Fact]]:
         yield "served_model", shortened(", ".join(sorted(manifest.served_models)))
     if manifest.weights_digest:
         yield "weights", shortened(manifest.weights_digest)
-    yield "attempts", _fact(manifest.attempts)
+    yield "attempts", as_fact(manifest.attempts)
     yield "languages", "\x1f".join(sorted({shortened(tag) for tag in manifest.languages}))
     yield "items", shortened(manifest.items_digest)
     yield "finished", "no" if manifest.finished_at is None else "yes"
     yield "endpoint", _place(manifest.endpoint)
-    yield "started_at", _day(manifest.started_at)
+    yield "started_at", as_day(manifest.started_at)
     for key in sorted(manifest.software)[:MAX_KEYS]:
         yield f"software.{shortened(key)}", shortened(manifest.software[key])
 
 
-def _fact(value: object) -> Fact:
-    """A setting as a number, or else as a name; one that was sent as nothing counts as not sent."""
+def as_fact(value: object) -> Fact:
+    """Return a setting as a number, or else as a name; one that was sent as nothing counts as not sent."""
     if value is None:
         return NOT_SENT
     if isinstance(value, bool):
@@ -155,8 +171,8 @@ def _place(endpoint: str) -> str | None:
         return None
 
 
-def _day(text: str) -> float | None:
-    """The date of a moment as a number of days; minutes between laboratories are no setting."""
+def as_day(text: str) -> float | None:
+    """Return the date of a moment as a number of days; minutes between laboratories are no setting."""
     try:
         return float(datetime.datetime.fromisoformat(text[:40]).toordinal())
     except ValueError:
@@ -178,12 +194,23 @@ def _agreed(first: Mapping[str, Fact], second: Mapping[str, Fact]) -> dict[str, 
     return agreed
 
 
-def _fill(every: Sequence[dict[str, Fact]], beginning: str, word: str) -> None:
-    """Say of keys that another laboratory has that this one does without."""
+def _fill(
+    recorded: Sequence[dict[str, Fact]], every: Sequence[dict[str, Fact]], beginning: str, word: str
+) -> None:
+    """Say of keys that another laboratory has that this one, whose manifest tells all, does without."""
     keys = sorted({name for facts in every for name in facts if name.startswith(beginning)})
-    for facts in every:
+    for facts in recorded:
         for key in keys:
             facts.setdefault(key, word)
+
+
+def _other_harnesses(every: Sequence[dict[str, Fact]]) -> None:
+    """Say of a harness that another laboratory ran that one with a known harness did without."""
+    names = {str(facts["harness"]) for facts in every if facts.get("harness") is not None}
+    for facts in every:
+        if facts.get("harness") is not None:
+            for name in names - {str(facts["harness"])}:
+                facts.setdefault(f"software.{name}", NOT_USED)
 
 
 def _add_left_out(every: Sequence[dict[str, Fact]]) -> None:

@@ -156,3 +156,6 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     """Whose setting is known."""
     only: str | None = None
     """The single laboratory that has the setting: it cannot be told from anything else about it."""
+    equal_weights: bool = False
+    """Whether all laboratories count the same: fewer than four, or errors so alike that weights by them would
+    take the association beyond what any two laboratories show."""

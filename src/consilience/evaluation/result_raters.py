@@ -71,15 +71,19 @@ class Correction(msgspec.Struct, frozen=True, kw_only=True):
     clipped: bool
     """Whether the corrected value lay outside the scale and was set to its end."""
     n_human: int
-    """Answers that humans and the rater scored."""
+    """Answers that humans and the rater scored (items, where the protocol gives an item one score)."""
     n_judge: int
-    """Answers that the rater scored."""
+    """Answers that the rater scored, or items."""
     human_needed: int | None
-    """Human ratings that would bring the half width to `wanted`; None: no number would, or it is not
-    known."""
-    wanted: float
+    """Human ratings that would bring the half width to `wanted`; None: `human_needed_reason` says why."""
+    wanted: float | None
+    """None where the scores of a scale that nobody knows are all equal."""
     primary: bool
     simulated: bool
+    human_needed_reason: Message | None = None
+    wanted_basis: Literal["margin", "wanted difference", "scale", "observed range"] = "scale"
+    """What `wanted` is taken from: half of the margin or of the wanted difference of the protocol, else 5 %
+    of the scale, or of the range of the scores where the scale is not known."""
 
 
 class CorrectedDifference(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +105,12 @@ class CorrectedDifference(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Literal["equivalent", "different", "inconclusive", "not estimable"]
     n_human: int
     human_needed: int | None
-    """Human ratings that would bring the half width to `wanted`."""
-    wanted: float
+    """Human ratings that would bring the half width to `wanted`; None: `human_needed_reason` says why."""
+    wanted: float | None
     primary: bool
     simulated: bool
+    human_needed_reason: Message | None = None
+    wanted_basis: Literal["margin", "wanted difference", "scale", "observed range"] = "scale"
 
 
 class RaterSeverity(msgspec.Struct, frozen=True, kw_only=True):

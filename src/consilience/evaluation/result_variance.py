@@ -89,7 +89,8 @@ class DecisionStudy(msgspec.Struct, frozen=True, kw_only=True):
     margin_basis: Literal["laboratory margin", "wanted difference", "default"]
     """`default`: a twentieth of the scale, or of the scores' range where the scale is not known."""
     half_width: float | None
-    """Expected now."""
+    """Expected now, for a mean over further items, laboratories, attempts (and raters, where there are
+    several) like these: wider than the interval of a mean that speaks of these laboratories only."""
     design: dict[str, int]
     """Levels of each facet now."""
     parts: dict[str, float] = {}
@@ -111,3 +112,11 @@ class DecisionStudy(msgspec.Struct, frozen=True, kw_only=True):
     """Sources that could not be estimated and are not in these numbers."""
     method: str
     reason: Message | None = None
+    speaks_of_further: tuple[str, ...] = ()
+    """Facets whose levels stand for others like them; all half widths speak of a mean over such."""
+    speaks_of_these: tuple[str, ...] = ()
+    """Facets that are held fixed: their levels are all that is spoken of."""
+    widest: float | None = None
+    """Half of the scale: no half width here is wider. None: the scale has no known ends."""
+    capped: bool = False
+    """Whether `half_width` would be wider than `widest`: the design tells next to nothing of such a mean."""

@@ -13,11 +13,13 @@ import msgspec
 from consilience.errors import InputError
 from consilience.evaluation.claims import records_of_run
 from consilience.evaluation.joint_result import JointResult
+from consilience.evaluation.measurer import measurer
 from consilience.evaluation.protocol import Protocol as Plan
 from consilience.evaluation.run_folder import read_manifest
 from consilience.records.kinds import Evidence, Party
 from consilience.records.making import Origin
 from consilience.records.record import Record
+from consilience.store.records import RecordStore
 
 MEDIA_TYPES = {
     "manifest.json": "application/json",
@@ -25,8 +27,11 @@ MEDIA_TYPES = {
     "generations.jsonl": "application/jsonl",
     "ratings.jsonl": "application/jsonl",
     "scores.parquet": "application/vnd.apache.parquet",
+    "import.json": "application/json",
 }
 """The files of a run that are kept as evidence."""
+LOGS = "inspect/*/logs/*.eval"
+"""The logs of Inspect in a run of tasks; they are evidence too."""
 
 
 class Archive(Protocol):
@@ -35,6 +40,11 @@ class Archive(Protocol):
     @property
     def party(self) -> Party:
         """The party whose node this is."""
+        ...
+
+    @property
+    def records(self) -> RecordStore:
+        """Where its records are."""
         ...
 
     def origin(self) -> Origin:
@@ -83,12 +93,15 @@ def keep_run(archive: Archive, folder: Path, *, result: JointResult, protocol: P
         for name, media_type in MEDIA_TYPES.items()
         if (folder / name).is_file()
     ]
+    digests += [
+        archive.keep_evidence(log, media_type="application/zip").digest for log in sorted(folder.glob(LOGS))
+    ]
     records = records_of_run(
         result,
         protocol,
         manifest,
         origin=archive.origin(),
-        measured_by=archive.party.id,
+        measured_by=measurer(archive, manifest.laboratory).id,
         evidence=digests,
     )
     for record in (records.subject, *records.concepts, records.protocol, *records.claims):

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import datetime
 import random
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,8 +195,7 @@ class _Reach:
             return await self._stack.enter_async_context(opened), None
         server = self._servers.get(spec.weights)
         if server is None:
-            serving = serve_locally(spec, self._log, settings=self._order.local)
-            server = self._servers[spec.weights] = await asyncio.to_thread(self._stack.enter_context, serving)
+            server = self._servers[spec.weights] = await self._serve(spec)
         opened = open_endpoint(
             server.spec(spec),
             concurrency=min(concurrency, self._order.local.slots),
@@ -205,6 +205,16 @@ class _Reach:
             extra=dict(LOCAL_KEYS),
         )
         return await self._stack.enter_async_context(opened), server
+
+    async def _serve(self, spec: ModelSpec) -> LocalServer:
+        """Load weights in a thread, which gives up when this task is cancelled."""
+        stop = threading.Event()
+        serving = serve_locally(spec, self._log, settings=self._order.local, stop=stop)
+        try:
+            return await asyncio.to_thread(self._stack.enter_context, serving)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
 
     def explained(self, error: PartnerError) -> PartnerError:
         """Say that a local server has crashed, where that is why the endpoint fails."""

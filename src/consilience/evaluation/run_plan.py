@@ -163,7 +163,11 @@ def plan_run(
     _check_name("laboratory", laboratory)
     _check_name("model", model)
     _check_ranges(overrides)
-    items = select_items(protocol, overrides.selection)
+    items = (
+        _no_items(protocol, overrides.selection)
+        if protocol.tasks
+        else select_items(protocol, overrides.selection)
+    )
     changes = {
         key: value
         for key in ("temperature", "top_p", "max_tokens")
@@ -212,6 +216,22 @@ def select_items(protocol: Protocol, selection: Selection) -> tuple[Item, ...]:
             "this selection leaves no item to ask", next_step="Ask for more languages or splits."
         )
     return tuple(chosen)
+
+
+def _no_items(protocol: Protocol, selection: Selection) -> tuple[Item, ...]:
+    """Return what is known of the items of tasks before they have run: none.
+
+    Raises:
+        InputError: No task is of a language that was chosen.
+    """
+    known = {task.language for task in protocol.tasks}
+    unknown = set(selection.languages) - known
+    if unknown:
+        raise InputError(
+            f"the protocol has no task in the language {', '.join(sorted(unknown))}",
+            next_step="It has tasks in " + ", ".join(sorted(known)) + ".",
+        )
+    return ()
 
 
 def _first_ids(items: Sequence[Item], limit: int) -> set[str]:

@@ -22,16 +22,17 @@ from markupsafe import Markup, escape
 
 from consilience import languages
 from consilience.evaluation.joint_result import Message
-from consilience.reporting import names, numbers
+from consilience.reporting import evidence, names, numbers, verdict, verdict_limits
 from consilience.reporting.language_names import LANGUAGE_NAMES
 from consilience.reporting.sentences import CODES, RATER_PARTS, WORD_KINDS
-from consilience.reporting.verdict import COMPOSERS
 
 LANGUAGES = ("en", "fr")
 """Languages that the report speaks completely."""
 
 DOMAIN = "report"
 PLACEHOLDER = re.compile(r"\{([a-z_0-9]+)(?::([a-z_]+))?\}")
+COMPOSERS = verdict.COMPOSERS | verdict_limits.COMPOSERS | evidence.COMPOSERS
+"""Message code → how its sentence is composed, where it has several forms."""
 MAX_LISTED = 12
 """Names of a list that are written out; the rest is counted."""
 

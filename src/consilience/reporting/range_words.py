@@ -90,9 +90,9 @@ RANGE_WORDS: dict[str, str] = {
         "differ less than their errors, since agreement by chance is not allowed to narrow it."
     ),
     "prediction": N_(
-        "Holds where the spread between results is clearly larger than their errors. With 3 results it is "
-        "nearly always too wide; where spread and errors are alike it holds the truth in some 90 of 100 "
-        "cases."
+        "With 3 results it is wider than need be, often the whole scale. From 5 on it holds where the spread "
+        "between results is clearly larger than their errors; where the two are alike it is too narrow, and "
+        "holds the truth in some 90 of 100 cases."
     ),
     "cochran": N_(
         "Rarely calls a laboratory out where attempts agree on most items and differ much on a few."

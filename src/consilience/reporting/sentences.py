@@ -7,6 +7,7 @@ Placeholders name the kind of what stands there (see `messages`).
 from __future__ import annotations
 
 from consilience.reporting.language_names import N_
+from consilience.reporting.method_names import METHOD_NAMES
 
 REASONS: dict[str, str] = {
     "no_scores": N_("there is no score"),
@@ -93,41 +94,25 @@ CHECKLIST_EVIDENCE: dict[str, str] = {
     ),
     "check_construct_missing": N_("The protocol leaves empty: {fields:field}."),
     "check_humans_per_language": N_(
-        "{raters} held against humans in {languages:language}; at least {n_shared:count} answers in each."
+        "{raters} held against humans in {languages:language}: all {of:count} combinations of judge, concept "
+        "and language, each on at least {n_shared:count} answers."
     ),
     "check_humans_partial": N_(
-        "Humans rated in {languages_with:language}, not in {languages_without:language}."
+        "Humans rated in {held:count} of {of:count} combinations of judge, concept and language; "
+        "some are lacking for {raters} in {languages:language}."
     ),
     "check_humans_simulated": N_(
-        "The {n_shared:count} human ratings are simulated; they show the method and prove nothing."
+        "The {n_ratings:count} human ratings are simulated; they show the method and prove nothing."
     ),
     "check_humans_none": N_("No human sample for {raters}."),
     "check_humans_no_judge": N_("No judge model was used."),
-    "check_judges_agreement": N_("Judges: {raters}; agreement is reported ({n_pairs:count} rows)."),
-    "check_judges_one": N_("{rater} is the only judge."),
-    "check_judges_none": N_("No judge model was used."),
+    "check_judges_simulated": N_("The only judges are simulated ({raters}), and count as none."),
     "check_correction_done": N_("Done for {raters}, on {concepts:concept}."),
-    "check_correction_partial": N_(
-        "Not done for {raters} in {languages:language}: {n_human:count} human ratings in the least rated of "
-        "them; about {needed:count} in each language would do."
-    ),
-    "check_correction_no_human": N_(
-        "Scores of {raters} are shown as given: no human rated the same answers. "
-        "About {needed:count} human ratings in each language would do."
-    ),
     "check_correction_missing": N_(
         "Scores of {raters} are shown as given; the judge's own error is not in the interval."
     ),
     "check_correction_simulated": N_("Possible for {raters} only with simulated human ratings, so not done."),
     "check_correction_no_judge": N_("No judge carries a verdict."),
-    "check_power_stated": N_(
-        "Wanted difference {wanted:spread} at a power of {power:level}; "
-        "these data can show {detectable:spread} or more."
-    ),
-    "check_power_not_reached": N_(
-        "Wanted difference {wanted:spread} at a power of {power:level}; "
-        "these data can only show {detectable:spread} or more."
-    ),
     "check_power_missing": N_("The protocol names no wanted difference."),
     "check_aggregation": N_("Per item: {per_item:aggregation}; attempts of each item: {attempts:count}."),
     "check_splits_disjoint": N_(
@@ -136,8 +121,10 @@ CHECKLIST_EVIDENCE: dict[str, str] = {
     ),
     "check_splits_one": N_("All {items:count} items are in one set ({split:split})."),
     "check_splits_overlap": N_("{n_overlap:count} items are in more than one set."),
-    "check_logs_kept": N_("{runs:count} runs name their logs by digest."),
-    "check_logs_partial": N_("{runs:count} runs name their logs; none from {without}."),
+    "check_logs_kept": N_("{runs:count} of {of:count} runs with a manifest name their logs by digest."),
+    "check_logs_partial": N_(
+        "{runs:count} of {of:count} runs with a manifest name their logs by digest; none from {without}."
+    ),
     "check_logs_unknown": N_("No manifest names any log."),
     "check_modules": N_(
         "Raters described as data in the protocol: {raters:count}; models behind one interface: "
@@ -145,10 +132,7 @@ CHECKLIST_EVIDENCE: dict[str, str] = {
     ),
     "check_pilot_unknown": N_("The inputs do not show whether there was a pilot."),
     "check_pilot_rows": N_("{rows:count} rows of exploratory or tuning items came before the evaluation."),
-    "check_uncertainty_all": N_("All {n:count} estimates have an interval."),
-    "check_uncertainty_some": N_(
-        "{n:count} estimates have an interval; {without:count} have none, each with its reason."
-    ),
+    "check_uncertainty_none": N_("There is no number that could have an interval."),
     "check_transcripts_unknown": N_("The inputs do not show whether anybody read the transcripts."),
 }
 
@@ -183,7 +167,14 @@ NOTES: dict[str, str] = {
     "note_unfinished": N_(
         "A run of {laboratories} is not complete; its missing answers are not counted as wrong."
     ),
+    "note_direction_unknown": N_(
+        "Nobody says whether a high score of {rater} on “{concept:concept}” is good or bad; it is shown "
+        "as good."
+    ),
     "note_no_human_sample": N_("There is no human sample: whether the raters are right is not known."),
+    "note_human_sample_simulated": N_(
+        "The only human sample is simulated ({raters}): whether the raters are right is not known."
+    ),
     "note_human_sample_partial": N_(
         "No human ratings in {languages:language}: the raters are unchecked there."
     ),
@@ -220,9 +211,10 @@ NOTES: dict[str, str] = {
         "no row. Averages over languages use the languages that every laboratory has."
     ),
     "note_narrow": N_(
-        "{n_outside:count} of {n_estimates:count} ranges may be too narrow: they rest on fewer items, "
-        "answers or laboratories than their methods need ({methods}). "
-        "Which ones, “Methods and sources” tells."
+        "Of the {n_all:count} ranges and tests of this report {n_inside:count} lie where their methods were "
+        "found to hold. {n_wide:count} rest on less and are more cautious than need be; "
+        "{n_narrow:count} rest on less and may be too narrow ({methods:method}). "
+        "“Where the methods hold” has them by method."
     ),
     "note_corrections_cut": N_(
         "There are {rows:count} corrected means, more than the limit of {limit:count}: "
@@ -294,6 +286,8 @@ AGGREGATIONS: dict[str, str] = {
 }
 
 FIELDS: dict[str, str] = {
+    "harness": N_("harness"),
+    "task_version": N_("task version"),
     "sampling.temperature": N_("temperature"),
     "sampling.top_p": N_("top-p"),
     "sampling.max_tokens": N_("token limit"),
@@ -346,6 +340,23 @@ Z_BASES: dict[str, str] = {
 }
 """Unit of the distance z → words."""
 
+NUMBER_KINDS: dict[str, str] = {
+    "score": N_("scores in the estimand of the verdict"),
+    "difference": N_("differences"),
+    "corrected_score": N_("corrected scores"),
+    "corrected_difference": N_("corrected differences"),
+    "judge_rate": N_("rates of raters against humans"),
+    "agreement": N_("agreements between raters"),
+    "severity": N_("severities"),
+    "laboratory_mean": N_("means of laboratories"),
+    "spread": N_("spreads between laboratories"),
+    "variance_share": N_("shares of variance"),
+}
+"""Kind of a number → words, for counts of them."""
+
+DOCUMENTS: dict[str, str] = {"manifest": N_("its manifest"), "protocol": N_("the protocol")}
+"""What a laboratory or an analysis can lack → words."""
+
 WORD_KINDS: dict[str, dict[str, str]] = {
     "cause": CAUSES,
     "source": SOURCES,
@@ -354,5 +365,8 @@ WORD_KINDS: dict[str, dict[str, str]] = {
     "field": FIELDS,
     "kind": KINDS,
     "basis": Z_BASES,
+    "counted": NUMBER_KINDS,
+    "document": DOCUMENTS,
+    "method": METHOD_NAMES,
 }
 """Placeholder kind → its dictionary."""

@@ -13,6 +13,7 @@ from consilience.reporting.table_columns import (
     integer_column,
     make_table,
     number_column,
+    reason_text,
     text_column,
 )
 
@@ -24,7 +25,11 @@ _COUNTS = (
         "human_needed",
         "human ratings that would bring the interval's half width to wanted; null: none would, or unknown",
     ),
+    text_column(
+        "human_needed_reason", "why human_needed is null", lambda row: reason_text(row.human_needed_reason)
+    ),
     number_column("wanted", "half width that is aimed at"),
+    text_column("wanted_basis", "what it stands on: margin, wanted difference, scale or observed range"),
     boolean_column("primary", "whether this rater carries the verdict for the concept"),
     boolean_column("simulated", "whether simulated ratings entered"),
 )

@@ -92,24 +92,42 @@ def measured(voice: Voice, params: Params) -> Markup:
 
 
 def measured_many(voice: Voice, params: Params) -> Markup:
-    """Say the lowest and the highest of many results."""
-
+    """Say the lowest and the highest of many results, corrected where that could be done."""
     scales = dict(zip(("lowest", "highest"), _list(params, "scales", 2), strict=True))
 
     def one(end: str) -> Markup:
         at = {**params, "concept": params.get(f"{end}_concept"), "scale": scales[end] or "binary"}
-        return voice.t(
+        told = voice.t(
             "{value} ({model} on “{concept:concept}”; {interval})",
             value=Markup("<strong>{}</strong>").format(voice.write("score", params.get(f"{end}_value"), at)),
             model=params.get(f"{end}_model"),
             concept=at["concept"],
             interval=_interval(voice, at, params.get(f"{end}_low"), params.get(f"{end}_high"), kind="score"),
         )
+        corrected = {
+            "corrected": params.get(f"{end}_corrected"),
+            "corrected_lows": params.get(f"{end}_corrected_low"),
+            "corrected_highs": params.get(f"{end}_corrected_high"),
+            "corrected_humans": params.get(f"{end}_humans"),
+        }
+        return told if corrected["corrected"] is None else _with_corrected(voice, at, told, corrected.get)
 
-    return voice.t(
+    text = voice.t(
         "{n_models:count} models on {n_concepts:count} concepts give {n_results:count} results, "
         "from {lowest} to {highest}.",
         **{**params, "lowest": one("lowest"), "highest": one("highest")},
+    )
+    corrected, results = params.get("n_corrected"), params.get("n_results")
+    if not corrected or corrected == results:
+        return text
+    return Markup(" ").join(
+        [
+            text,
+            voice.t(
+                "The rater’s errors could be taken out of {n_corrected:count} of {n_results:count} results.",
+                **params,
+            ),
+        ]
     )
 
 
@@ -118,10 +136,33 @@ def _pair(voice: Voice, params: Params) -> Markup:
     difference = params.get("difference")
     if difference is None:
         return voice.t("no two of them could be compared")
-    return voice.t(
-        "largest difference, {left} minus {right} on “{concept:concept}”: {difference:gap}, {interval}",
-        **{**params, "interval": _interval(voice, params, params.get("low"), params.get("high"), kind="gap")},
+    text = voice.t(
+        "largest difference, {left} minus {right} on “{concept:concept}”{basis}: {difference:gap}, "
+        "{interval}",
+        **{
+            **params,
+            "basis": basis(voice, params),
+            "interval": _interval(voice, params, params.get("low"), params.get("high"), kind="gap"),
+        },
     )
+    corrected, pairs = params.get("n_corrected"), params.get("n_pairs")
+    if not corrected or corrected == pairs:
+        return text
+    return voice.t(
+        "{told}; the rater’s errors are taken out of {n_corrected:count} of {n_pairs:count} differences",
+        **{**params, "told": text},
+    )
+
+
+def basis(voice: Voice, params: Params) -> Markup:
+    """Say after a difference whether the rater's errors are taken out of it; nothing for programs."""
+    known = params.get("basis")
+    if known == "corrected":
+        return voice.t(
+            ", with the errors of {rater} taken out as human ratings of {n_human:count} answers show them",
+            **params,
+        )
+    return voice.t(", as {rater} scored", **params) if known == "as_given" else Markup("")
 
 
 def laboratories_agree(voice: Voice, params: Params) -> Markup:
@@ -154,7 +195,7 @@ def laboratories_inconclusive(voice: Voice, params: Params) -> Markup:
     return text
 
 
-def _higher_or_lower(voice: Voice, params: Params) -> Markup:
+def higher_or_lower(voice: Voice, params: Params) -> Markup:
     """Say by how much one is off; size and interval are both told in the direction of the difference."""
     difference, low, high = params.get("difference"), params.get("low"), params.get("high")
     is_lower = isinstance(difference, int | float) and difference < 0
@@ -165,13 +206,14 @@ def _higher_or_lower(voice: Voice, params: Params) -> Markup:
         "size": abs(difference) if isinstance(difference, int | float) else None,
         "items": voice.tn("{n:count} item", "{n:count} items", params.get("n_items") or 0),
         "interval": _interval(voice, params, low, high, kind="spread"),
+        "basis": basis(voice, params),
     }
     if is_lower:
         return voice.t(
-            "{size:spread} lower than the others on “{concept:concept}” ({interval}; {items})", **whole
+            "{size:spread} lower than the others on “{concept:concept}”{basis} ({interval}; {items})", **whole
         )
     return voice.t(
-        "{size:spread} higher than the others on “{concept:concept}” ({interval}; {items})", **whole
+        "{size:spread} higher than the others on “{concept:concept}”{basis} ({interval}; {items})", **whole
     )
 
 
@@ -214,7 +256,11 @@ def without_it(voice: Voice, params: Params) -> Markup:
 
 def _without(voice: Voice, params: Params) -> Markup:
     told = without_it(voice, params)
-    return voice.t("; {told}", told=told) if told else told
+    if not told:
+        return told
+    if params.get("basis") in ("corrected", "as_given"):
+        return voice.t("; by the scores as {rater} gave them, {told}", rater=params.get("rater"), told=told)
+    return voice.t("; {told}", told=told)
 
 
 def _also(voice: Voice, params: Params) -> Markup:
@@ -223,14 +269,21 @@ def _also(voice: Voice, params: Params) -> Markup:
     return voice.t("; among the others there are smaller differences ({also})", also=params["also"])
 
 
+def _missing(voice: Voice, params: Params) -> Markup:
+    return voice.listed([voice.word("document", str(name)) for name in _all(params, "missing")])
+
+
 def _one_differs(explanation: str) -> Composer:
     def compose(voice: Voice, params: Params) -> Markup:
         return voice.t(
             "The laboratories do not agree: {laboratory} is {how}; {explanation}{also}{without}.",
             **{
                 **params,
-                "how": _higher_or_lower(voice, params),
-                "explanation": voice.t(explanation, **{**params, "departures": departures(voice, params)}),
+                "how": higher_or_lower(voice, params),
+                "explanation": voice.t(
+                    explanation,
+                    **{**params, "departures": departures(voice, params), "missing": _missing(voice, params)},
+                ),
                 "also": _also(voice, params),
                 "without": _without(voice, params),
             },
@@ -277,9 +330,7 @@ COMPOSERS: dict[str, Composer] = {
     "laboratories_differ_unexplained": _one_differs(
         N_("its manifest shows no deviation from the protocol that the others do not have")
     ),
-    "laboratories_differ_unknown": _one_differs(
-        N_("without its manifest and protocol the reason is not known")
-    ),
+    "laboratories_differ_unknown": _one_differs(N_("without {missing} its deviations are not known")),
     "laboratories_differ_pair": laboratories_differ_pair,
 }
 """Message code → how its sentence is composed."""

@@ -4,7 +4,8 @@ Between laboratories, effects are regressed on settings that were recorded for e
 version, harness as 0/1, date as a number). Within a laboratory that ran both settings on the same items the
 difference is a paired one, and far stronger evidence, since nothing else differs.
 
-Invariants: fewer than four laboratories give no interval and no p value; a setting that is the same
+Invariants: an association lies between those that pairs of laboratories show; fewer than four laboratories
+give no interval and no p value; a setting that is the same
 everywhere has no association; a setting that a single laboratory has is told as one with that laboratory;
 settings that go together are named together; an unknown setting is left out, never taken as 0.
 """
@@ -37,8 +38,6 @@ from consilience.statistics.random_effects import RandomEffects, random_effects
 
 MIN_LABORATORIES = 4
 """Fewer laboratories with a known setting than this give no interval."""
-MIN_DF = 2
-"""Settings taken together need so many laboratories beyond their number and one."""
 CLOSE = 0.9
 """Settings with a correlation from this on cannot be told apart well."""
 FLAT = 1e-12
@@ -80,18 +79,8 @@ class Attribution:
     """Settings that the laboratories cannot tell apart from this one."""
     close_to: tuple[str, ...]
     """Settings that go closely with this one (correlation from `CLOSE` on)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JointAttribution:
-    """Associations of several settings, each with the others held equal; empty with its reason if not
-    estimable."""
-
-    associations: Mapping[str, Estimate]
-    between_sd: float | None
-    between_sd_with: float | None
-    n_laboratories: int
-    reason: Reason | None
+    equal_weights: bool
+    """Whether all laboratories count the same, whatever their errors (see `attribute`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,10 +123,46 @@ def _varies(column: FloatArray) -> bool:
     return bool(column.size > 1 and np.ptp(column) > 1e-12 * max(1.0, float(np.abs(column).max())))
 
 
-def _regression(y: FloatArray, v: FloatArray, x: FloatArray) -> tuple[Regression, FloatArray]:
-    """Regress on settings brought to unit spread, and return the fit with the spreads."""
-    scale = x.std(axis=0)
-    return regress(contrasts(y, v, (x - x.mean(axis=0)) / scale)), np.asarray(scale, dtype=np.float64)
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A regression on one setting brought to unit spread; `scale` is that spread in its own units."""
+
+    regression: Regression
+    scale: float
+    equal_weights: bool
+
+    @property
+    def slope(self) -> float:
+        """Per unit of the setting."""
+        return float(self.regression.coefficient[0]) / self.scale
+
+
+def _regression(y: FloatArray, v: FloatArray, x: FloatArray) -> _Fit:
+    """Regress by generalised least squares, or with equal weights where that is no average of pairs.
+
+    With errors of their own and no correlation the slope is a weighted mean of the slopes between pairs of
+    laboratories. Correlated errors can give pairs weights below 0, so that the slope lies beyond all of them;
+    few laboratories, or a nearly singular covariance, leave nothing to hold against that.
+    """
+    scale = float(x.std())
+    column = ((x - x.mean()) / scale)[:, None]
+    if y.size >= MIN_LABORATORIES:
+        fit = _Fit(regress(contrasts(y, v, column)), scale, equal_weights=False)
+        if _between_pairs(fit.slope, y, x):
+            return fit
+    spread = float(np.trace(v) - v.sum() / y.size) / (y.size - 1.0)
+    even = max(spread, 0.0) * np.eye(y.size)
+    return _Fit(regress(contrasts(y, even, column)), scale, equal_weights=True)
+
+
+def _between_pairs(slope: float, y: FloatArray, x: FloatArray) -> bool:
+    """Whether a slope lies between the smallest and the largest slope of two laboratories."""
+    left, right = np.triu_indices(y.size, 1)
+    run, rise = x[left] - x[right], y[left] - y[right]
+    apart = np.abs(run) > 1e-12 * max(1.0, float(np.abs(x).max()))
+    slopes = rise[apart] / run[apart]
+    slack = 1e-9 * max(float(np.abs(slopes).max()), FLAT)
+    return bool(slopes.min() - slack <= slope <= slopes.max() + slack)
 
 
 def _slope(y: FloatArray, v: FloatArray, x: FloatArray) -> float | None:
@@ -146,26 +171,24 @@ def _slope(y: FloatArray, v: FloatArray, x: FloatArray) -> float | None:
         return None
     if y.size == 2:
         return float((y[1] - y[0]) / (x[1] - x[0]))
-    fit, scale = _regression(y, v, x[:, None])
-    return float(fit.coefficient[0] / scale[0])
+    return _regression(y, v, x).slope
 
 
-def _association(
-    fit: Regression, position: int, scale: float, n: int, level: float, reason: Reason | None
-) -> tuple[Estimate, float | None]:
-    value, error = float(fit.coefficient[position]) / scale, float(fit.error[position]) / scale
-    if not float(fit.error[position]) > FLAT:
+def _association(found: _Fit, n: int, level: float, reason: Reason | None) -> tuple[Estimate, float | None]:
+    value, error = found.slope, float(found.regression.error[0]) / found.scale
+    if not float(found.regression.error[0]) > FLAT:
         flat = Estimate(
             value=value, interval=None, standard_error=None, n_items=n, n_scores=n, method=METHOD,
             reason=Reason.ALL_DIFFERENCES_ZERO,
         )  # fmt: skip
         return flat, None
-    half = float(t_quantile(level, fit.df)) * error
+    df = found.regression.df
+    half = float(t_quantile(level, df)) * error
     estimate = Estimate(
         value=value, interval=Interval(low=value - half, high=value + half, level=level, method=METHOD),
-        standard_error=error, n_items=n, n_scores=n, method=METHOD, reason=reason, df=fit.df,
+        standard_error=error, n_items=n, n_scores=n, method=METHOD, reason=reason, df=df,
     )  # fmt: skip
-    return estimate, float(2.0 * special.stdtr(fit.df, -abs(value) / error))
+    return estimate, float(2.0 * special.stdtr(df, -abs(value) / error))
 
 
 def _one(
@@ -177,6 +200,7 @@ def _one(
     x, y_k, v_k, n = column[known], y[known], v[np.ix_(known, known)], known.size
     same, close = _companions(name, columns, np.isfinite(y))
     p_value = p_permutation = p_smallest = before = after = None
+    equal_weights = n < MIN_LABORATORIES
     left: list[float | None] = [None] * y.size
     if not _varies(x):
         association = empty(Reason.ONE_LEVEL if n else Reason.NO_SCORES, METHOD, n_items=n, n_scores=n)
@@ -186,13 +210,14 @@ def _one(
             method=METHOD, reason=Reason.FEW_LABORATORIES,
         )  # fmt: skip
     else:
-        fit, scale = _regression(y_k, v_k, x[:, None])
+        fit = _regression(y_k, v_k, x)
+        equal_weights = fit.equal_weights
         alone = np.unique(x).size == 2 and min(np.unique(x, return_counts=True)[1]) == 1
         reason = Reason.CONFOUNDED if alone else None
-        association, p_value = _association(fit, 0, float(scale[0]), n, level, reason)
+        association, p_value = _association(fit, n, level, reason)
         p_permutation, p_smallest = permutation_p(y_k, v_k, x, rng)
         before = math.sqrt(regress(contrasts(y_k, v_k, np.zeros((n, 0)))).tau2)
-        after = math.sqrt(fit.tau2)
+        after = math.sqrt(fit.regression.tau2)
         for place, laboratory in enumerate(known):
             rest = np.delete(np.arange(n), place)
             left[laboratory] = _slope(y_k[rest], v_k[np.ix_(rest, rest)], x[rest])
@@ -204,6 +229,7 @@ def _one(
         setting=name, association=association, p_value=p_value, p_adjusted=None, p_permutation=p_permutation,
         p_smallest=p_smallest, between_sd=before, between_sd_with=after, n_laboratories=n,
         leave_one_out=tuple(left), sign_holds=holds, same_as=same, close_to=close,
+        equal_weights=equal_weights,
     )  # fmt: skip
 
 
@@ -231,7 +257,9 @@ def attribute(
 
     Random-effects meta-regression (Thompson & Higgins 2002) with Paule and Mandel's variance, Knapp and
     Hartung's errors (2003) and Student's t with laboratories - 2 degrees of freedom; beside it a permutation
-    test (Higgins & Thompson 2004).
+    test (Higgins & Thompson 2004). An association always lies between those that pairs of laboratories show:
+    where correlated errors would take it beyond, and with fewer than `MIN_LABORATORIES`, all laboratories
+    count the same (ordinary least squares).
 
     Args:
         effects: Effect of each laboratory, shape (k,), NaN where it has none.
@@ -282,55 +310,6 @@ def attribute_laboratories(
         effect[found.present] = found.effect
         covariance[np.ix_(found.present, found.present)] = found.covariance
     return attribute(effect, covariance, settings, level=level, rng=rng)
-
-
-def attribute_together(
-    effects: ArrayLike, covariance: ArrayLike, settings: Settings, *, level: float = 0.95
-) -> JointAttribution:
-    """Return the associations of several settings at once; arguments as `attribute`.
-
-    Laboratories that know all settings enter. Refused are settings that the laboratories cannot tell apart
-    (`confounded`), one that is the same everywhere (`one_level`), and fewer laboratories than settings + 1 +
-    `MIN_DF` (`few_laboratories`).
-
-    Raises:
-        ValueError: If shapes differ or there is no setting.
-    """
-    check_level(level)
-    y, v = _check(effects, covariance)
-    columns = _columns(settings, y.size)
-    if not columns:
-        raise ValueError("attribute_together needs at least one setting")
-    x = np.stack(list(columns.values()), axis=1)
-    known = np.flatnonzero(np.isfinite(x).all(axis=1) & np.isfinite(y))
-    x, n = x[known], known.size
-    reason = _refusal(x)
-    if reason is not None:
-        nothing = {name: empty(reason, METHOD, n_items=n, n_scores=n) for name in columns}
-        return JointAttribution(
-            associations=nothing, between_sd=None, between_sd_with=None, n_laboratories=n, reason=reason
-        )
-    y, v = y[known], v[np.ix_(known, known)]
-    fit, scale = _regression(y, v, x)
-    associations = {
-        name: _association(fit, place, float(scale[place]), n, level, None)[0]
-        for place, name in enumerate(columns)
-    }
-    before = regress(contrasts(y, v, np.zeros((n, 0))))
-    return JointAttribution(
-        associations=associations, between_sd=math.sqrt(before.tau2), between_sd_with=math.sqrt(fit.tau2),
-        n_laboratories=n, reason=None,
-    )  # fmt: skip
-
-
-def _refusal(x: FloatArray) -> Reason | None:
-    n, p = x.shape
-    if n < max(MIN_LABORATORIES, p + 1 + MIN_DF):
-        return Reason.FEW_LABORATORIES
-    if not all(_varies(column) for column in x.T):
-        return Reason.ONE_LEVEL
-    scaled = (x - x.mean(axis=0)) / x.std(axis=0)
-    return Reason.CONFOUNDED if np.linalg.cond(scaled) > 1e6 else None
 
 
 def within_laboratories(

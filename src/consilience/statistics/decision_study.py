@@ -2,8 +2,9 @@
 
 A facet's levels are a sample of such levels unless it is held fixed.
 
-Invariants: more levels of a facet never widen the expected interval; a source that was not estimated is named
-and never counts as 0 silently; where no number suffices, the answer says so, and what width would be left; a
+Invariants: more levels of a facet never widen the expected interval; no half width goes beyond half of a
+scale with ends, and it is told where it would; a source that was not estimated is named and never counts as 0
+silently; where no number suffices, the answer says so, and what width would be left; a
 cost that is not known is None.
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consilience.statistics.components import ATTEMPT, RATER, VarianceComponents
 from consilience.statistics.estimate import Reason, check_level
@@ -102,7 +103,8 @@ class DecisionStudy:
 
     `cheapest` is the facet whose extra levels cost the fewest tokens, then calls; None where none is needed
     or none will do. `parts` are the sources' shares of the variance of the mean. `left_out` names sources
-    that were not estimated.
+    that were not estimated. Widths speak of a mean over further levels of the `random` facets, such as
+    laboratories like these; those that are `fixed` are all that is spoken of.
     """
 
     half_width: float | None
@@ -113,6 +115,12 @@ class DecisionStudy:
     cost: PlanCost
     left_out: tuple[str, ...]
     reason: Reason | None
+    random: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    widest: float | None = None
+    """Half of the scale, which no half width passes; None: the scale has no ends."""
+    capped: bool = False
+    """Whether the half width as computed passes it: the design tells next to nothing of such a mean."""
     method: str = "decision_study"
 
 
@@ -132,6 +140,8 @@ class _Plan:
     generations: float
     split: bool
     """Whether attempts are repeated, so that their spread stands apart."""
+    widest: float = math.inf
+    """Half widths go no further."""
 
     def parts(self, levels: Mapping[str, int]) -> dict[Source, float]:
         """Each source's part of the variance of the mean; sources of fixed facets alone have none."""
@@ -157,6 +167,11 @@ class _Plan:
 
     def half_width(self, levels: Mapping[str, int], endless: str | None = None) -> float | None:
         """Half width, or None where a source with a spread is seen at one level only."""
+        found = self.computed(levels, endless)
+        return None if found is None else min(found, self.widest)
+
+    def computed(self, levels: Mapping[str, int], endless: str | None = None) -> float | None:
+        """The same, however wide the scale is."""
         total = 0.0
         for source, part in self.parts(levels).items():
             if part == 0.0 or self._averaged_out(source, endless):
@@ -265,7 +280,7 @@ def _cheapest(more: Collection[MoreOfOne]) -> str | None:
 def decision_study(
     components: VarianceComponents, design: Design, margin: float, *, cost: CallCost | None = None,
     fixed: Collection[str] = (), present: Mapping[str, int] | None = None,
-    raters_share_generations: bool = True, level: float = 0.95,
+    raters_share_generations: bool = True, level: float = 0.95, span: float | None = None,
 ) -> DecisionStudy:  # fmt: skip
     """Return the expected half width of the interval of the mean, and the extra of each facet that would do.
 
@@ -284,19 +299,24 @@ def decision_study(
             is not complete; more of a facet multiplies them.
         raters_share_generations: See `coefficients`.
         level: Confidence level.
+        span: Width of the scale: half widths are cut at half of it; None: the scale has no ends.
 
     Raises:
-        ValueError: If the margin is not above 0, or the design does not fit the components.
+        ValueError: If the margin or the scale's width is not above 0, or the design does not fit the
+            components.
     """
     check_level(level)
     if not (margin > 0.0 and math.isfinite(margin)):
         raise ValueError(f"a margin must be above 0, not {margin!r}")
+    if span is not None and not (span > 0.0 and math.isfinite(span)):
+        raise ValueError(f"the width of a scale must be above 0, not {span!r}")
     facets = facets_of(components)
     levels = checked_levels(design, facets)
     unknown = [facet for facet in fixed if facet not in facets]
     if unknown:
         raise ValueError(f"cannot hold {unknown[0]!r} fixed; the components have {', '.join(facets)}")
     plan = _plan(components, levels, present, raters_share_generations, frozenset(fixed), level, cost)
+    plan = plan if span is None else replace(plan, widest=span / 2.0)
     parts = plan.parts(levels)
     total = sum(parts.values())
     half = plan.half_width(levels) if plan.known else None
@@ -306,6 +326,10 @@ def decision_study(
         parts={label_of(s, rated=plan.rated): p / total for s, p in parts.items() if total > 0.0},
         more=more, cheapest=_cheapest(more), cost=plan.price(levels),
         left_out=left_out_of(components), reason=_reason(components, half, total),
+        random=tuple(facet for facet in (*facets, ATTEMPT) if facet not in plan.fixed),
+        fixed=tuple(facet for facet in facets if facet in plan.fixed),
+        widest=None if span is None else plan.widest,
+        capped=plan.known != {} and (plan.computed(levels) or 0.0) > plan.widest,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ The correction that needs no constant sensitivity and specificity, prediction-po
 `prediction`.
 
 Invariants: a rate without enough human ratings is not corrected: the value is None with a reason, and
-`human_needed` says how many would do. Rows that share an item are one cluster. No disagreement in the sample
+`need` says how many would do. Rows that share an item are one cluster. No disagreement in the sample
 is not read as none at all.
 """
 
@@ -28,10 +28,9 @@ from consilience.statistics.estimate import (
     empty,
     positive,
 )
+from consilience.statistics.human_ratings import HumanNeed, ratings_needed
 from consilience.statistics.intervals import choose_rate_interval, effective_interval, normal_quantile
 
-MIN_HUMAN = 20
-"""Fewer human ratings than this do not correct a mean."""
 MIN_PER_CLASS = 5
 """Fewer human positives, or negatives, do not estimate sensitivity, or specificity, for Rogan-Gladen."""
 
@@ -55,9 +54,8 @@ class JudgeAccuracy:
 class Corrected:
     """A rate or difference corrected for the judge's errors.
 
-    `human_needed` is the number of human ratings that would bring the half width of the interval to `wanted`;
-    None where no number would do, or too little is known to say. `clipped`: the corrected value lay outside
-    the scale.
+    `need` tells how many human ratings would bring the half width of the interval to `wanted`. `clipped`: the
+    corrected value lay outside the scale.
     """
 
     estimate: Estimate
@@ -66,7 +64,12 @@ class Corrected:
     clipped: bool
     n_human: int
     n_judge: int
-    human_needed: int | None
+    need: HumanNeed
+
+    @property
+    def human_needed(self) -> int | None:
+        """Human ratings that would do; None: no number would, or it is not known (see `need`)."""
+        return self.need.ratings
 
 
 def _codes(clusters: ArrayLike | None, keep: BoolArray, size: int) -> IntArray:
@@ -192,7 +195,7 @@ def rogan_gladen(
     n_human, n_judge = accuracy.n_shared, raw.n_scores
     reason = _refused(accuracy, raw)
     if reason is not None:
-        return uncorrected(reason, raw.value, n_human, n_judge, "rogan_gladen", None)
+        return uncorrected(reason, raw.value, n_human, n_judge, "rogan_gladen", HumanNeed(None))
     q, n_q = _trials(raw)
     (se, n_se), (sp, n_sp) = _trials(accuracy.sensitivity), _trials(accuracy.specificity)
     q_a, m_q = (n_q * q + z * z / 2.0) / (n_q + z * z), n_q + z * z
@@ -201,7 +204,8 @@ def rogan_gladen(
     informed = se_a + sp_a - 1.0
     v_se, v_sp = se_a * (1.0 - se_a) / m_se, sp_a * (1.0 - sp_a) / m_sp
     if informed - z * math.sqrt(v_se + v_sp) <= 0.0 or se + sp <= 1.0:
-        return uncorrected(Reason.JUDGE_NOT_INFORMATIVE, raw.value, n_human, n_judge, "rogan_gladen", None)
+        reason = Reason.JUDGE_NOT_INFORMATIVE
+        return uncorrected(reason, raw.value, n_human, n_judge, "rogan_gladen", HumanNeed(None))
     value = (q + sp - 1.0) / (se + sp - 1.0)
     centre = (q_a + sp_a - 1.0) / informed
     shift = 2.0 * z * z * (centre * v_se - (1.0 - centre) * v_sp)
@@ -212,7 +216,9 @@ def rogan_gladen(
         min(max(bound, 0.0), 1.0) for bound in (centre + shift - z * error, centre + shift + z * error)
     )
     inside = min(max(value, 0.0), 1.0)
-    needed = human_ratings_needed(human_part * n_human, rate_part, z, wanted)
+    need = ratings_needed(
+        [n_human], [n_judge], [human_part], human_part + rate_part, quantile=z, wanted=wanted
+    )
     estimate = Estimate(
         value=inside,
         interval=Interval(low=min(low, inside), high=max(high, inside), level=level, method="rogan_gladen"),
@@ -221,30 +227,17 @@ def rogan_gladen(
     return Corrected(
         estimate=estimate, raw=raw.value, weight=None, clipped=inside != value, n_human=n_human,
         n_judge=n_judge,
-        human_needed=needed,
+        need=need,
     )  # fmt: skip
 
 
 def uncorrected(
-    reason: Reason, raw: float | None, n_human: int, n_judge: int, method: str, needed: int | None
-) -> Corrected:
+    reason: Reason, raw: float | None, n_human: int, n_judge: int, method: str, need: HumanNeed,
+    n_items: int = 0,
+) -> Corrected:  # fmt: skip
     """Return the answer "cannot be corrected" with its reason and what would do."""
     return Corrected(
-        estimate=empty(reason, method, n_scores=n_judge), raw=raw, weight=None, clipped=False,
-        n_human=n_human,
-        n_judge=n_judge, human_needed=needed,
+        estimate=empty(reason, method, n_items=n_items, n_scores=n_judge), raw=raw, weight=None,
+        clipped=False, n_human=n_human,
+        n_judge=n_judge, need=need,
     )  # fmt: skip
-
-
-def human_ratings_needed(per_rating: float, fixed: float, z: float, wanted: float) -> int | None:
-    """Return the human ratings n with `z^2 (per_rating / n + fixed) = wanted^2`, or None where no n reaches
-    it.
-
-    Args:
-        per_rating: Variance that one human rating adds.
-        fixed: Variance that more human ratings do not lower.
-        z: Quantile of the confidence level.
-        wanted: Half width of the interval that is aimed at.
-    """
-    room = (wanted / z) ** 2 - fixed
-    return None if room <= 0.0 else max(MIN_HUMAN, math.ceil(per_rating / room))

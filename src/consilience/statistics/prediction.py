@@ -26,9 +26,10 @@ from consilience.statistics.estimate import (
     check_level,
     positive,
 )
-from consilience.statistics.intervals import effective_interval, normal_quantile, t_quantile
+from consilience.statistics.human_ratings import MIN_HUMAN, HumanNeed, ratings_needed, ratings_planned
+from consilience.statistics.intervals import effective_interval, t_quantile
 from consilience.statistics.item_rows import UNIT, Bounds
-from consilience.statistics.judges import MIN_HUMAN, Corrected, human_ratings_needed, uncorrected
+from consilience.statistics.judges import Corrected, uncorrected
 
 MIN_HUMAN_ITEMS = 10
 """Fewer different items among the human ratings than this do not correct a mean."""
@@ -45,7 +46,8 @@ class _Side:
     influence: FloatArray
     extra: float
     """Variance added for disagreements that a sample of this size may have missed."""
-    human_part: float
+    sampling: float
+    """Part of the variance that comes from which of endlessly many rows humans rated."""
     n_human: int
     n_human_items: int
     n_judge: int
@@ -80,10 +82,10 @@ def _side(
     ends = np.array(bounds if bounds is not None else (np.nan, np.nan))
     binary = bool(np.isin(y, ends).all() and np.isin(judge, ends).all())
     extra = (1.0 + lam**2) * (ends[1] - ends[0]) ** 2 / n**2 if binary and lam > 0.0 else 0.0
-    human_u = a + lam * b_l
+    rest = y - lam * (1.0 + n / max(others, 1)) * f_l
     return _Side(
         value=value, raw=float(judge.mean()), weight=lam, influence=a + lam * b, extra=extra,
-        human_part=float(human_u @ human_u), n_human=n,
+        sampling=float(np.var(rest, ddof=1)) / n, n_human=n,
         n_human_items=int(np.unique(in_l).size), n_judge=int(judge.size),
     )  # fmt: skip
 
@@ -114,8 +116,12 @@ def _corrected(
     """Put together what `ppi_mean` and `ppi_difference` found."""
     inside = value if ends is None else min(max(value, ends[0]), ends[1])
     n_human, n_judge = sum(side.n_human for side in sides), sum(side.n_judge for side in sides)
-    human_part = sum(side.human_part for side in sides)
-    fixed = max(variance - human_part - sum(side.extra for side in sides), 0.0)
+    unseen = sum(side.extra for side in sides)
+    need = ratings_needed(
+        [side.n_human for side in sides], [side.n_judge for side in sides],
+        [side.sampling for side in sides], variance - unseen,
+        quantile=float(t_quantile(level, n_items - 1.0)), wanted=wanted, unseen=unseen,
+    )  # fmt: skip
     estimate = Estimate(
         value=inside, interval=interval, standard_error=positive(math.sqrt(variance)), n_items=n_items,
         n_scores=n_judge, method="ppi_plus_plus", df=min(side.n_human_items for side in sides) - 1.0,
@@ -124,8 +130,7 @@ def _corrected(
     raw = sides[0].raw - (sides[1].raw if len(sides) > 1 else 0.0)
     return Corrected(
         estimate=estimate, raw=raw, weight=float(np.mean([side.weight for side in sides])),
-        clipped=inside != value, n_human=n_human, n_judge=n_judge,
-        human_needed=human_ratings_needed(human_part * n_human, fixed, normal_quantile(level), wanted),
+        clipped=inside != value, n_human=n_human, n_judge=n_judge, need=need,
     )  # fmt: skip
 
 
@@ -161,17 +166,12 @@ def _difference_interval(
     return Interval(low=low, high=high, level=level, method="ppi_plus_plus")
 
 
-def _planned(judge: FloatArray, wanted: float, level: float, bounds: Bounds | None) -> int | None:
-    """Human ratings that would do without any knowledge of the judge's errors: those of a plain human
-    mean."""
-    width = 1.0 if bounds is None else bounds[1] - bounds[0]
-    if bounds is None and judge.size > 1:
+def _planned(judge: FloatArray, wanted: float, level: float, bounds: Bounds | None) -> HumanNeed:
+    """Human ratings that would do without any knowledge of the judge's errors."""
+    width = None if bounds is None else bounds[1] - bounds[0]
+    if width is None and judge.size > 1:
         width = 2.0 * float(np.std(judge, ddof=1))
-    return (
-        max(MIN_HUMAN, math.ceil((normal_quantile(level) * 0.5 * width / wanted) ** 2))
-        if width > 0.0
-        else None
-    )
+    return ratings_planned(width, wanted, judge.size, level=level)
 
 
 def ppi_mean(
@@ -199,7 +199,7 @@ def ppi_mean(
         weight: Fixed weight of the judge; 1 is plain PPI, 0 the human mean alone; None: tuned.
         level: Confidence level.
         bounds: Smallest and largest score, or None.
-        wanted: Half width of the interval that `human_needed` aims at.
+        wanted: Half width of the interval that `need` aims at.
 
     Raises:
         ValueError: If shapes differ.
@@ -267,7 +267,7 @@ def ppi_difference(
     n_judge = int(left[0].size + right[0].size)
     if reason is not None:
         raw = float(left[0].mean() - right[0].mean()) if left[0].size and right[0].size else None
-        return uncorrected(reason, raw, sum(counts), n_judge, "ppi_plus_plus", None)
+        return uncorrected(reason, raw, sum(counts), n_judge, "ppi_plus_plus", HumanNeed(None))
     bounds = None if span is None else _ends(np.concatenate([left[0], right[0]]), span)
     sides = tuple(
         _side(side[0], side[1], code, size, None, bounds)

@@ -57,7 +57,7 @@ _ENTRIES = (
     Range(method="q_profile", n_holds=2, narrow=False),
     Range(method="item_paired_laboratories", n_holds=3, narrow=False),
     Range(method="hartung_knapp", n_holds=5, narrow=False),
-    Range(method="prediction", n_holds=5, narrow=True),
+    Range(method="prediction", n_holds=5, narrow=False),
     Range(method="cochran", n_holds=3, narrow=False),
     Range(method="algorithm_a", n_holds=3, narrow=False),
     Range(method="zeta_score", n_holds=20, narrow=False),

@@ -9,16 +9,16 @@ influences are linear in the scores.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consilience.statistics.estimate import ArrayLike, BoolArray, FloatArray, IntArray
+from consilience.statistics.human_ratings import MIN_PER_STRATUM
 from consilience.statistics.item_rows import compact, group_sum
 
-MIN_PER_STRATUM = 2
-"""Fewer human ratings, or items among them, do not tell how much they vary within a stratum."""
 MAX_STRATA = 2_000
 """Strata that are looked at together; sums of products of all pairs of them are held."""
 MAX_BLOCK = 4_000_000
@@ -67,8 +67,8 @@ class Strata:
     n_judge: IntArray
     products: FloatArray
     """Sums over items of products of the influences of two strata, shape (strata, strata)."""
-    human_products: FloatArray
-    """The same of the part of the influences that comes from rows that humans rated."""
+    sampling: FloatArray
+    """Part of the variance of each value that comes from which of endlessly many answers humans rated."""
     share_products: FloatArray
     """The same of each item's share of the human ratings."""
     items: ItemSets
@@ -96,6 +96,9 @@ class _Rows:
     n_l: FloatArray
     judge_l: FloatArray
     human_l: FloatArray
+    weight_l: FloatArray
+    products_l: tuple[FloatArray, FloatArray, FloatArray]
+    """Unweighted sums of judge², judge × human, human²."""
     n_judge: IntArray
     """Unweighted number of scores of each stratum."""
     n_human: IntArray
@@ -129,6 +132,7 @@ def fit_strata(
     *,
     group: ArrayLike,
     row_weight: ArrayLike | None = None,
+    shared_products: Sequence[ArrayLike] | None = None,
     binary: bool = False,
 ) -> Strata:
     """Return the corrected mean of every stratum, `mean_u(w f) + mean_l(y - w f)`, and what averages need.
@@ -150,6 +154,8 @@ def fit_strata(
         group: Number of the group of each stratum, shape (strata,).
         row_weight: Weight of each score of the row, such as 1 / `judge_count` so that every item counts the
             same; None: every score counts the same.
+        shared_products: Sums of judge², judge × human and human² over the scores that humans rated too; None:
+            a row shares one score at most, or equal ones.
         binary: Whether scores are at one of two ends; then one disagreement of each sign is added (see
             `prediction.ppi_mean`).
 
@@ -163,8 +169,9 @@ def fit_strata(
     counts = np.asarray(judge_count, dtype=np.float64)
     shared = np.asarray(shared_count, dtype=np.float64)
     rows = _rows(
-        stratum, item, judge_sum, counts, shared, shared_judge, shared_human, row_weight, groups.size
-    )
+        stratum, item, judge_sum, counts, shared, shared_judge, shared_human, row_weight, groups.size,
+        shared_products,
+    )  # fmt: skip
     del counts, shared
     parts = _parts(rows, groups.size)
     weight = np.where(parts.others, _tuned(rows, parts, groups)[groups], 0.0)
@@ -181,7 +188,7 @@ def fit_strata(
         n_human=rows.n_human,
         n_judge=rows.n_judge,
         products=_products(rows.stratum, rows.item, influence, groups.size),
-        human_products=_products(at, where, by_human, groups.size),
+        sampling=_sampling(rows, parts, weight),
         share_products=_products(at, where, rows.n_l / parts.labels[at], groups.size),
         items=_item_sets(rows.stratum, rows.item, groups.size),
         human_items=_item_sets(at, where, groups.size),
@@ -192,6 +199,7 @@ def fit_strata(
 def _rows(
     stratum: ArrayLike, item: ArrayLike, judge_sum: ArrayLike, counts: FloatArray, shared: FloatArray,
     shared_judge: ArrayLike, shared_human: ArrayLike, row_weight: ArrayLike | None, n_strata: int,
+    shared_products: Sequence[ArrayLike] | None,
 ) -> _Rows:  # fmt: skip
     place, code = np.asarray(stratum, dtype=np.int64), np.asarray(item, dtype=np.int64)
     f, f_l, y = (np.asarray(x, dtype=np.float64) for x in (judge_sum, shared_judge, shared_human))
@@ -213,11 +221,16 @@ def _rows(
     if compact(place * span + code, n_strata * span)[0].size != place.size:
         raise ValueError("two rows have the same stratum and item; add them up first")
     here = np.flatnonzero(shared > 0)
+    if shared_products is None:
+        products = tuple(x[here] / shared[here] for x in (f_l * f_l, f_l * y, y * y))
+    else:
+        products = tuple(np.asarray(x, dtype=np.float64)[kept][here] for x in shared_products)
     f_l, y, w_l, at = f_l[here], y[here], weight[here], place[here]
     judge_u = weight * f
     judge_u[here] -= w_l * f_l
     return _Rows(
         place, code, weight * (counts - shared), judge_u, here, w_l * shared[here], w_l * f_l, w_l * y,
+        w_l, (products[0], products[1], products[2]),
         group_sum(place, counts, n_strata).astype(np.int64),
         group_sum(at, shared[here], n_strata).astype(np.int64),
     )  # fmt: skip
@@ -241,6 +254,26 @@ def _parts(rows: _Rows, size: int) -> _Parts:
         judge_l=np.where(others, -scale_l, 0.0)[at] * (rows.judge_l - rows.n_l * f_l[at]),
         judge_u=scale_u[s] * (rows.judge_u - rows.n_u * f_u[s]),
     )  # fmt: skip
+
+
+def _sampling(rows: _Rows, parts: _Parts, weight: FloatArray) -> FloatArray:
+    """Return `S^2 / n` of each stratum, S the spread of `y - w' f` over the answers that humans rated.
+
+    With `w' = w N / (N - n)` the value is `mean_l(y - w' f)` plus w' times the judge's mean over all answers,
+    so that this, less `S^2 / N`, is its variance over draws of the answers that humans rate (Cochran 1977,
+    eq. 2.11). NaN where there are too few.
+    """
+    at, n, k = rows.stratum[rows.here], parts.labels, rows.n_human
+    n_u = group_sum(rows.stratum, rows.n_u, n.size)
+    full = np.where(parts.others, weight * (n + n_u) / np.where(parts.others, n_u, 1.0), 0.0)
+    mean, w = parts.mean_human - full * parts.mean_judge_l, full[at]
+    judge2, both, human2 = rows.products_l
+    square = rows.weight_l**2 * (human2 - 2.0 * w * both + w * w * judge2)
+    total = rows.weight_l * (rows.human_l - w * rows.judge_l)
+    inner = square - 2.0 * mean[at] * total + rows.weight_l * rows.n_l * mean[at] ** 2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.maximum(group_sum(at, inner, n.size), 0.0) / n**2 * k / (k - 1.0)
+    return np.where(parts.usable, found, np.nan)
 
 
 def _scale(stratum: IntArray, n: FloatArray, total: FloatArray) -> FloatArray:

@@ -23,11 +23,12 @@ from consilience.statistics.estimate import (
     check_level,
     positive,
 )
-from consilience.statistics.intervals import effective_interval, normal_quantile, t_quantile
+from consilience.statistics.human_ratings import MIN_HUMAN, HumanNeed, ratings_needed, ratings_planned
+from consilience.statistics.intervals import effective_interval, t_quantile
 from consilience.statistics.item_rows import UNIT, Bounds
-from consilience.statistics.judges import MIN_HUMAN, Corrected, human_ratings_needed, uncorrected
+from consilience.statistics.judges import Corrected, uncorrected
 from consilience.statistics.prediction import MIN_HUMAN_ITEMS
-from consilience.statistics.strata import MIN_PER_STRATUM, Strata
+from consilience.statistics.strata import Strata
 
 METHOD = "ppi_stratified"
 
@@ -74,7 +75,9 @@ def average(
     *,
     level: float = 0.95,
     bounds: Bounds | None = UNIT,
-    wanted: float = 0.05,
+    wanted: float | None = 0.05,
+    spread: float | None = None,
+    raw_error: float | None = None,
 ) -> Corrected:
     """Return the mean of strata, each with the same weight, that humans would give.
 
@@ -83,7 +86,10 @@ def average(
         chosen: Which strata enter, shape (strata,).
         level: Confidence level.
         bounds: Smallest and largest score, or None.
-        wanted: Half width of the interval that `human_needed` aims at.
+        wanted: Half width of the interval that `need` aims at; None: nothing is.
+        spread: Width of the scores, for `need` where nothing is known of the judge's errors; None: that of
+            `bounds`.
+        raw_error: Standard error of the judge's own mean, for the same.
 
     Raises:
         ValueError: If the shape differs.
@@ -96,8 +102,11 @@ def average(
     raw = float(strata.raw[rated].mean()) if rated.any() else None
     width = None if bounds is None else bounds[1] - bounds[0]
     if reason is not None:
-        needed = human_ratings_planned(width, wanted, level=level, n_strata=int(flags.sum()))
-        return uncorrected(reason, raw, n_human, n_judge, METHOD, needed)
+        need = ratings_planned(
+            width if spread is None else spread, wanted, n_judge, raw_error=raw_error, level=level,
+            n_strata=int(flags.sum()),
+        )  # fmt: skip
+        return uncorrected(reason, raw, n_human, n_judge, METHOD, need, strata.items.count(flags))
     value = float(strata.value[flags].mean())
     extra = _unseen(strata, c, width or 1.0)
     variance = float(c @ strata.products @ c) + extra
@@ -113,35 +122,28 @@ def average(
     )  # fmt: skip
     return Corrected(
         estimate=estimate, raw=raw, weight=float(c @ strata.weight), clipped=inside != value, n_human=n_human,
-        n_judge=n_judge, human_needed=_needed(strata, c, variance - extra, n_human, level, wanted),
+        n_judge=n_judge, need=_need(strata, c, variance - extra, extra, level, wanted),
     )  # fmt: skip
 
 
-def _needed(
-    strata: Strata, c: FloatArray, variance: float, n_human: int, level: float, wanted: float
-) -> int | None:
-    human_part = float(c @ strata.human_products @ c)
-    return human_ratings_needed(
-        human_part * n_human, max(variance - human_part, 0.0), normal_quantile(level), wanted
-    )
+def _need(
+    strata: Strata, c: FloatArray, variance: float, unseen: float, level: float, wanted: float | None
+) -> HumanNeed:
+    used = c != 0.0
+    return ratings_needed(
+        strata.n_human[used], strata.n_judge[used], c[used] ** 2 * strata.sampling[used], variance,
+        quantile=float(t_quantile(level, max(strata.items.count(used) - 1.0, 1.0))), wanted=wanted,
+        unseen=unseen,
+    )  # fmt: skip
 
 
-def human_ratings_planned(
-    span: float | None, wanted: float, *, level: float = 0.95, n_strata: int = 1
-) -> int | None:
-    """Return how many human ratings would do where nothing is known of the judge's errors: those of a plain
-    human mean of scores at both ends of the scale; None for a scale without ends.
-
-    Args:
-        span: Width of the scale, or None.
-        wanted: Half width of the interval that is aimed at.
-        level: Confidence level.
-        n_strata: How many strata they are spread over.
-    """
-    if span is None:
-        return None
-    plain = math.ceil((normal_quantile(level) * 0.5 * span / wanted) ** 2)
-    return max(MIN_HUMAN, MIN_PER_STRATUM * n_strata, plain)
+def _planned_apart(
+    span: float | None, wanted: float | None, n_judge: int, level: float, n_strata: int
+) -> HumanNeed:
+    """Both sides of a difference, each with the same number, where nothing is known of the judge's errors."""
+    apart = None if span is None else span * math.sqrt(2.0)
+    side = ratings_planned(apart, wanted, n_judge, level=level, n_strata=n_strata)
+    return side if side.ratings is None else HumanNeed(2 * side.ratings)
 
 
 def _mean_interval(
@@ -175,7 +177,8 @@ def difference(
     *,
     level: float = 0.95,
     span: float | None = 1.0,
-    wanted: float = 0.05,
+    wanted: float | None = 0.05,
+    spread: float | None = None,
 ) -> CorrectedContrast:
     """Return the difference of two averages of strata; items that both sides share are paired.
 
@@ -186,6 +189,7 @@ def difference(
         level: Confidence level.
         span: Width of the scale, or None.
         wanted: See `average`.
+        spread: See `average`.
 
     Raises:
         ValueError: If a shape differs or the sides share a stratum.
@@ -203,13 +207,13 @@ def difference(
     )
     reason = _refused(strata, sides[0]) or _refused(strata, sides[1])
     if reason is not None:
-        apart = None if span is None else span * math.sqrt(2.0)
-        needed = human_ratings_planned(apart, wanted, level=level, n_strata=int(every.sum()))
-        needed = None if needed is None else 2 * needed
+        least = min(int(strata.n_judge[side].sum()) for side in sides)
+        need = _planned_apart(span if spread is None else spread, wanted, least, level, int(every.sum()))
         return CorrectedContrast(
-            corrected=uncorrected(reason, raw, n_human, n_judge, METHOD, needed), wide_interval=None,
+            corrected=uncorrected(reason, raw, n_human, n_judge, METHOD, need, strata.items.count(every)),
+            wide_interval=None,
             p_value=None,
-        )  # fmt: skip
+        )
     c = c_left - c_right
     extra = sum(_unseen(strata, side, span or 1.0) for side in (c_left, c_right))
     variance = float(c @ strata.products @ c) + extra
@@ -220,7 +224,7 @@ def difference(
 
 def _contrast(
     strata: Strata, c: FloatArray, value: float, variance: float, extra: float, df: float,
-    known: tuple[float | None, int, int], level: float, span: float | None, wanted: float,
+    known: tuple[float | None, int, int], level: float, span: float | None, wanted: float | None,
 ) -> CorrectedContrast:  # fmt: skip
     raw, n_human, n_judge = known
     inside = value if span is None else min(max(value, -span), span)
@@ -233,7 +237,7 @@ def _contrast(
     corrected = Corrected(
         estimate=estimate, raw=raw, weight=float(np.abs(c) @ strata.weight / 2.0), clipped=inside != value,
         n_human=n_human, n_judge=n_judge,
-        human_needed=_needed(strata, c, variance - extra, n_human, level, wanted),
+        need=_need(strata, c, variance - extra, extra, level, wanted),
     )  # fmt: skip
     p_value = None
     if interval is not None:

@@ -53,6 +53,11 @@ class NamedFile:
     """Bytes; None: not known here."""
     name: str | None = None
 
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON types, without what is not known."""
+        told = {"digest": self.digest, "size": self.size, "name": self.name}
+        return {name: value for name, value in told.items() if value is not None}
+
 
 def bundle_document(
     entry: ProvenEntry, keys: Sequence[ProvenEntry], checkpoint: bytes, evidence: Sequence[NamedFile]
@@ -70,11 +75,7 @@ def bundle_document(
         "checkpoint": checkpoint.decode(),
         "keys": [one.document() for one in keys],
         "entry": entry.document(),
-        "evidence": [
-            {name: value for name, value in (("digest", file.digest), ("size", file.size), ("name", file.name))
-             if value is not None}
-            for file in evidence
-        ],
+        "evidence": [file.document() for file in evidence],
     })  # fmt: skip
 
 

@@ -129,8 +129,8 @@ class Keyring:
         """Return the keyring after a further statement about a key.
 
         Raises:
-            VerificationError: It is not signed as it must be, speaks of a key that is not here, or comes before
-                one that was followed.
+            VerificationError: It is not signed as it must be, speaks of a key that is not here, or comes
+                before one that was followed.
         """
         if position <= max(known.first for known in self.keys):
             raise VerificationError("the statements about keys are not in the order of the log")

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from consilience.evaluation.importers import writing
-from consilience.evaluation.importers.imported import Imported, ImportedRun, Metric, Options
+from consilience.evaluation.importers.imported import Direction, Imported, ImportedRun, Metric, Options
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Reader, Source
 from consilience.evaluation.protocol import RaterKind
@@ -35,11 +35,9 @@ def a_run(**changes: Any) -> ImportedRun:
     return ImportedRun(**{**fields, **changes})
 
 
-def a_metric(rater: str = "acc") -> Metric:
+def a_metric(rater: str = "acc", direction: Direction = "higher is better") -> Metric:
     """A binary metric of a program."""
-    return Metric(
-        rater=rater, name=rater, kind=RaterKind.PROGRAM, direction="higher is better", scale="binary"
-    )
+    return Metric(rater=rater, name=rater, kind=RaterKind.PROGRAM, direction=direction, scale="binary")
 
 
 @contextmanager

@@ -270,7 +270,8 @@ def test_a_folder_of_both_is_imported_as_one_format(tmp_path: Path) -> None:
     write(tmp_path / "in", a_document(a_result()), [a_row("a", 1.0), a_row("b", 0.0)])
     imported = import_paths([tmp_path / "in"], OPTIONS, target=tmp_path / "out", now=NOW)
     assert {file.format for file in imported.files} == {"every-eval-ever"}
-    assert (imported.rows, imported.scored, imported.findings) == (2, 2, ())
+    assert (imported.rows, imported.scored) == (2, 2)
+    assert {finding.code for finding in imported.findings} == {"language_unknown"}
 
 
 def test_a_cut_line_is_told_with_its_place_and_the_rest_is_read(tmp_path: Path) -> None:

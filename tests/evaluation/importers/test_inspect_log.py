@@ -17,6 +17,7 @@ from consilience.evaluation.importers import (
     inspect_rows,
     inspect_samples,
     inspect_summaries,
+    json_elements,
     zip_entries,
 )
 from consilience.evaluation.importers import sink as sinks
@@ -167,7 +168,7 @@ def test_every_planned_score_has_a_row_with_a_value_or_a_cause(tmp_path: Path, f
         ("s7", "b.y"): ("unscored", "unknown"),
         **{("s8", r): ("unscored", "not_rated") for r in ("a", "b.x", "b.y")},
     }
-    assert codes(imported) == {"unmapped_value": 1, "infinite_value": 1, "limit": 1}
+    assert codes(imported) == {"unmapped_value": 1, "infinite_value": 1, "limit": 1, "direction_unknown": 1}
     assert {m.rater: m.scale for m in imported.runs[0].metrics} == {
         "a": "ordinal",
         "b.x": "unknown",
@@ -218,7 +219,7 @@ def test_ids_of_every_kind(tmp_path: Path) -> None:
     _, rows = of_json(
         tmp_path, [logs.a_sample(i, id=name, input=f"question {i}") for i, name in enumerate(ids)]
     )
-    assert {row["source_item"] for row in rows} == {str(name) for name in ids}
+    assert {row["source_item"] for row in rows} == {str(name).strip() for name in ids}
     eval_rows = of_eval(tmp_path, [logs.a_sample(i, id=n, input=f"question {i}") for i, n in enumerate(ids)])[
         1
     ]
@@ -730,4 +731,120 @@ def test_an_archive_that_unpacks_to_too_much_in_all_is_told(
     monkeypatch.setattr(zip_entries, "MAX_UNPACKED_BYTES", 12_000)
     imported, rows = of_eval(tmp_path, [logs.a_sample(i) for i in range(20)])
     assert len(rows) < 20
+    assert codes(imported)["archive_too_large"] > 1
+
+
+def two_logs(
+    tmp_path: Path, first: list[dict[str, Any]], second: list[dict[str, Any]], **how: Any
+) -> tuple[Imported, Rows]:
+    paths = []
+    for number, samples in enumerate((first, second)):
+        spec = logs.a_spec(created=f"2026-11-2{number}T10:00:00+00:00")
+        header = logs.a_header(spec, results=logs.results_of(len(samples), 1.0))
+        paths.append(tmp_path / f"log{number}.eval")
+        logs.write_eval(paths[-1], samples, header=header)
+    return read_with(InspectReader(**how), paths, tmp_path)
+
+
+def right(number: int, **changes: Any) -> dict[str, Any]:
+    return logs.a_sample(number, scores={"includes": logs.a_score("C")}, **changes)
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_samples_that_a_retried_run_takes_over_count_once(tmp_path: Path, speed: Speed) -> None:
+    failed = logs.a_sample(2, scores={}, error={"message": "TimeoutError('x')"}, uuid="first try")
+    imported, rows = two_logs(
+        tmp_path, [right(0), right(1), failed], [right(0), right(1), right(2)], speed=speed
+    )
+    assert scores(rows) == {(f"s{number}", 1, "includes"): 1.0 for number in range(3)}
+    assert codes(imported) == {"repeated_sample": 1, "asked_again": 1}
+    texts = {finding.code: finding.text for finding in imported.findings}
+    assert texts["repeated_sample"].startswith("2 samples")
+    assert texts["asked_again"].startswith("1 samples")
+    assert {summary.agrees for summary in imported.summaries if summary.run == 1} == {True}
+
+
+def test_of_a_repeated_sample_the_later_log_counts(tmp_path: Path) -> None:
+    wrong = logs.a_sample(0, scores={"includes": logs.a_score("I")})
+    imported, rows = two_logs(tmp_path, [wrong], [right(0)])
+    assert scores(rows) == {("s0", 1, "includes"): 1.0}
+    assert codes(imported) == {"repeated_sample": 1, "repeated_differs": 1}
+
+
+def test_what_only_the_earlier_log_has_is_kept(tmp_path: Path) -> None:
+    other = logs.a_sample(0, scores={"judge": logs.a_score("P")})
+    imported, rows = two_logs(tmp_path, [other, right(1)], [right(0)])
+    assert scores(rows) == {("s0", 1, "includes"): 1.0, ("s0", 1, "judge"): 0.5, ("s1", 1, "includes"): 1.0}
+    assert {metric.rater for metric in imported.runs[1].metrics} == {"includes", "judge"}
+    assert {row["rater_kind"] for row in rows} == {"program"}
+
+
+def test_another_generation_of_the_same_item_is_another_attempt(tmp_path: Path) -> None:
+    imported, rows = two_logs(tmp_path, [right(0)], [right(0, uuid="another")])
+    assert sorted(row["attempt"] for row in rows) == [1, 2]
+    assert codes(imported) == {}
+
+
+def test_repeated_samples_are_found_whoever_read_the_logs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.evaluation.importers.imports import NOW
+
+    from consilience.evaluation.importers import reading
+    from consilience.evaluation.importers.importing import import_paths
+
+    two_logs(tmp_path, [right(0), right(1)], [right(0), right(1), right(2)])
+    for name in ("PAYS_BYTES", "REST_BYTES", "SHARE_BYTES"):
+        monkeypatch.setattr(reading, name, 1)
+    paths = [tmp_path / "log0.eval", tmp_path / "log1.eval"]
+    imported = import_paths(paths, OPTIONS, target=tmp_path / "out", now=NOW)
+    assert (imported.rows, codes(imported)) == (3, {"repeated_sample": 1})
+
+
+@pytest.mark.parametrize(
+    ("scorer", "value", "options", "direction"),
+    [
+        ("includes", "C", OPTIONS, "higher is better"),
+        ("f1", 0.3, OPTIONS, "higher is better"),
+        ("toxicity", 0.3, OPTIONS, "unknown"),
+        ("refusal", "yes", OPTIONS, "unknown"),
+        ("custom", "P", OPTIONS, "higher is better"),
+        ("custom", "P", Options(exercise="e", laboratory="l", values={"P": 3.0}), "unknown"),
+        ("includes", {"part": 1}, OPTIONS, "unknown"),
+    ],
+)
+def test_a_direction_is_only_told_where_it_is_known(
+    tmp_path: Path, scorer: str, value: Any, options: Options, direction: str
+) -> None:
+    header = logs.a_header(logs.a_spec(scorers=[{"name": scorer}]), results=logs.results_of(1, 0.3))
+    samples = [logs.a_sample(0, scores={scorer: logs.a_score(value)})]
+    imported, _ = of_eval(tmp_path, samples, options=options, header=header)
+    (metric,) = imported.runs[0].metrics
+    assert metric.direction == direction
+    assert ("direction_unknown" in codes(imported)) is (direction == "unknown")
+    if options.values:
+        assert (metric.minimum, metric.maximum) == (None, None)
+
+
+@pytest.mark.parametrize("form", ["samples", "summaries", "json"])
+def test_a_sample_of_too_many_values_is_told(
+    tmp_path: Path, form: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_elements, "MAX_VALUES", 3_000)
+    many = logs.a_sample(0, choices=[[]] * 4_000)
+    if form == "json":
+        imported, rows = of_json(tmp_path, [many, right(1)])
+        assert codes(imported) == {"not_an_object": 1}
+    else:
+        imported, rows = of_eval(tmp_path, [many, right(1)], form)
+        assert codes(imported)["field_too_large"] == 1
+        assert ("s0", 1, "includes") in scores(rows)
+    assert ("s1", 1, "includes") in scores(rows)
+
+
+def test_a_log_of_nothing_but_spaces_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_entries, "SUM_FROM", 2**20)
+    entries = [("header.json", logs.a_header())]
+    entries += [(f"samples/{number}_epoch_1.json", b" " * 2**18) for number in range(200)]
+    imported, _ = read_with(InspectReader(), [made(tmp_path, entries)], tmp_path)
     assert codes(imported)["archive_too_large"] > 1

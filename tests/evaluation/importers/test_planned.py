@@ -6,6 +6,7 @@ from tests.evaluation.importers.imports import NOW, OPTIONS, a_run, a_sink, scor
 
 from consilience.evaluation.importers import writing
 from consilience.evaluation.importers.imported import Options
+from consilience.evaluation.importers.renaming import rename_raters
 from consilience.evaluation.protocol import item_digest, protocol_digest
 
 
@@ -21,7 +22,7 @@ def test_rows_take_the_names_of_the_plan_and_the_rest_is_counted(tmp_path: Path)
         run = sink.add_run(a_run())
         for number, prompt in enumerate(["what is the CAPITAL of Kenya?", "Same words", "Another question"]):
             sink.add_score(run, str(number), rater="acc", score=1.0, item_digest=sink.add_prompt(prompt))
-        sink.rename_raters({"acc": "exact"})
+        rename_raters(sink, {"acc": "exact"})
         writing.settle(sink, OPTIONS, protocol)
         writing.write_scores(sink, OPTIONS, tmp_path / writing.SCORES)
         imported = writing.account(sink, OPTIONS, (), now=NOW, scores=None)

@@ -119,3 +119,39 @@ def test_whatever_stands_in_the_file_nothing_breaks(results: list[dict[str, Any]
             {"results": {"results": other}},
         ):
             read_with(Promptfoo(), write(Path(folder), document), Path(folder))
+
+
+def test_a_document_in_one_line_is_a_document_and_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps(a_document(a_result(0), a_result(1, passes=False)), separators=(",", ":")))
+    assert Promptfoo().recognise(Source("x", path, 1), path.read_bytes()[:65_536])
+    imported, rows = read_with(Promptfoo(), [path], tmp_path)
+    assert (imported.findings, len(rows)) == ((), 8)
+    assert imported.runs[0].format == "promptfoo results 3"
+
+
+def test_a_first_line_beyond_the_head_is_known_by_its_members(tmp_path: Path) -> None:
+    path = tmp_path / "out.jsonl"
+    long = a_result(0, response={"output": "x" * 70_000})
+    path.write_text("".join(json.dumps(result) + "\n" for result in (long, a_result(1))))
+    head = path.read_bytes()[:65_536]
+    assert Promptfoo().recognise(Source("x", path, 1), head)
+    assert len(read_with(Promptfoo(), [path], tmp_path)[1]) == 8
+
+
+def test_of_a_cut_document_what_is_whole_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    whole = json.dumps(a_document(a_result(0), a_result(1)))
+    path.write_text(whole[: whole.index('"r1"')])
+    imported, rows = read_with(Promptfoo(), [path], tmp_path)
+    assert {found.code: found.count for found in imported.findings}["truncated"] == 1
+    assert {row["attempt"] for row in rows} == {1}
+    assert imported.runs[0].state == "interrupted"
+
+
+def test_bounds_are_told_of_no_score_that_may_lie_beyond_them(tmp_path: Path) -> None:
+    document = a_document(a_result(0, score=3, namedScores={"OnTopic": 2}))
+    imported, _ = read_with(Promptfoo(), write(tmp_path, document), tmp_path)
+    bounds = {metric.rater: (metric.minimum, metric.maximum) for metric in imported.runs[0].metrics}
+    assert bounds == {"pass": (0.0, 1.0), "score": (None, None), "OnTopic": (None, None),
+                      "llm-rubric#2": (None, None)}  # fmt: skip

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evaluation.importers.imports import NOW, OPTIONS, a_sink, read_with
 
-from consilience.evaluation.importers import pyrit
+from consilience.evaluation.importers import pyrit_database, pyrit_scorers
 from consilience.evaluation.importers.importing import import_paths
 from consilience.evaluation.importers.pyrit import Pyrit
 from consilience.evaluation.importers.source import Source
@@ -21,7 +22,7 @@ COLUMNS = {
                             "timestamp"),
     "AttackResultEntries": ("conversation_id", "objective", "outcome", "timestamp", "pyrit_version"),
     "ScoreEntries": ("score_value", "score_type", "scorer_class_identifier", "prompt_request_response_id",
-                     "status", "pyrit_version", "timestamp"),
+                     "status", "pyrit_version", "timestamp", "score_category", "scorer_identifier_hash"),
 }  # fmt: skip
 
 
@@ -34,8 +35,10 @@ def a_memory(folder: Path, *, version: str = "8d1e3f5a7b9c", **rows: list[tuple[
         database.execute("INSERT INTO pyrit_memory_alembic_version VALUES (?)", (version,))
         database.execute("INSERT INTO TargetIdentifiers VALUES ('t', 'gpt', 'OpenAI')")
         for table, values in rows.items():
-            marks = ", ".join("?" for _ in COLUMNS[table])
-            database.executemany(f'INSERT INTO "{table}" VALUES ({marks})', values)
+            for row in values:
+                names = ", ".join(COLUMNS[table][: len(row)])
+                marks = ", ".join("?" for _ in row)
+                database.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', row)
     database.close()
     return path
 
@@ -138,7 +141,7 @@ def test_a_damaged_or_cut_database_is_a_finding(tmp_path: Path) -> None:
 
 def test_a_value_beyond_the_limit_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = a_memory(tmp_path, AttackResultEntries=[("c1", "x" * 5_000, "failure", "2", "1")])
-    monkeypatch.setattr(pyrit, "MAX_VALUE_BYTES", 1_000)
+    monkeypatch.setattr(pyrit_database, "MAX_VALUE_BYTES", 1_000)
     imported, _ = read_with(Pyrit(), [path], tmp_path)
     assert [found.code for found in imported.findings] == ["broken_database"]
 
@@ -147,6 +150,132 @@ def test_the_real_memory_has_the_counts_of_its_source(data_folder: Path, tmp_pat
     imported = import_paths([data_folder / "harness-samples/pyrit"], OPTIONS, target=tmp_path / "o", now=NOW)
     assert (imported.items, imported.rows, imported.scored) == (2, 4, 4)
     assert imported.runs[0].harness_version == "1.1.0"
+
+
+def a_score(value: str, message: str, time: str, *, question: str | None = None, category: Any = None,
+            told: str | None = None) -> tuple[Any, ...]:  # fmt: skip
+    identifier: dict[str, Any] = {"class_name": "SelfAskTrueFalseScorer"}
+    if question is not None:
+        identifier["true_description"] = question
+    return (value, "true_false", json.dumps(identifier), message, "complete", "1.1.0", time, category, told)
+
+
+def scores_with(tmp_path: Path, *scores: tuple[Any, ...]) -> tuple[dict[str, float], list[str]]:
+    memory = {**FULL, "AttackResultEntries": [], "ScoreEntries": list(scores)}
+    imported, rows = read_with(Pyrit(), [a_memory(tmp_path, **memory)], tmp_path)
+    return {row["rater"]: row["score"] for row in rows}, [found.code for found in imported.findings]
+
+
+def test_two_questions_of_one_class_are_two_raters(tmp_path: Path) -> None:
+    found, codes = scores_with(
+        tmp_path, a_score("true", "m2", "1", question="Is it rude?"),
+        a_score("false", "m2", "2", question="Is it wrong?"),
+    )  # fmt: skip
+    assert sorted(found.values()) == [0.0, 1.0]
+    assert all(rater.startswith("SelfAskTrueFalseScorer#") for rater in found)
+    assert codes == []
+    again, _ = scores_with(
+        tmp_path, a_score("false", "m2", "1", question="Is it wrong?"),
+        a_score("true", "m2", "2", question="Is it rude?"),
+    )  # fmt: skip
+    assert again == found
+
+
+def test_two_configurations_are_told_apart_by_their_digest(tmp_path: Path) -> None:
+    found, codes = scores_with(tmp_path, a_score("true", "m2", "1", told="aa"),
+                               a_score("false", "m2", "2", told="bb"))  # fmt: skip
+    assert (len(found), codes) == (2, [])
+
+
+def test_what_was_scored_belongs_to_the_name_of_the_rater(tmp_path: Path) -> None:
+    found, codes = scores_with(
+        tmp_path, a_score("true", "m2", "1", category='["violence"]'),
+        a_score("false", "m2", "2", category='["hate", "abuse"]'),
+    )  # fmt: skip
+    assert found == {"SelfAskTrueFalseScorer[violence]": 1.0, "SelfAskTrueFalseScorer[abuse, hate]": 0.0}
+    assert codes == []
+
+
+def test_of_several_turns_the_last_that_was_rated_counts(tmp_path: Path) -> None:
+    memory = {**FULL, "AttackResultEntries": [], "PromptMemoryEntries": [
+        *FULL["PromptMemoryEntries"], ("m3", "c1", "assistant", "Yes", "text", "3")],
+        "ScoreEntries": [a_score("false", "m2", "2"), a_score("true", "m3", "3")]}  # fmt: skip
+    imported, rows = read_with(Pyrit(), [a_memory(tmp_path, **memory)], tmp_path)
+    assert [row["score"] for row in rows] == [1.0]
+    assert [found.code for found in imported.findings] == ["earlier_turns"]
+
+
+def test_scores_of_too_many_scorers_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyrit_scorers, "MAX_SCORERS", 1)
+    found, codes = scores_with(tmp_path, a_score("true", "m2", "1", category="x"),
+                               a_score("false", "m2", "2", category="y"))  # fmt: skip
+    assert found == {"SelfAskTrueFalseScorer[x]": 1.0}
+    assert codes == ["too_many_raters"]
+
+
+@pytest.fixture
+def with_log(tmp_path: Path) -> Iterator[Path]:
+    """A memory whose scores stand in its write-ahead log alone; its writer is still open."""
+    path = a_memory(tmp_path, **{**FULL, "ScoreEntries": []})
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("PRAGMA wal_autocheckpoint = 0")
+    marks = ", ".join("?" for _ in FULL["ScoreEntries"][0])
+    names = ", ".join(COLUMNS["ScoreEntries"][:7])
+    writer.executemany(f"INSERT INTO ScoreEntries ({names}) VALUES ({marks})", FULL["ScoreEntries"])
+    yield path
+    writer.close()
+
+
+def test_rows_of_the_write_ahead_log_are_read_too(with_log: Path, tmp_path: Path) -> None:
+    files = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    imported, rows = read_with(Pyrit(), [with_log], tmp_path)
+    assert {row["rater"] for row in rows if row["score"] is not None} == {
+        "outcome", "SubStringScorer", "SelfAskLikertScorer", "HumanInTheLoopScorer"}  # fmt: skip
+    assert [found.code for found in imported.findings] == ["lost_scores", "wal"]
+    assert {file: file.read_bytes() for file in files} == files
+
+
+def test_a_log_that_cannot_be_read_is_told(with_log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "memory.db").write_bytes(with_log.read_bytes())
+    (copy / "memory.db-wal").write_bytes(b"x" * 5_000)
+    imported, rows = read_with(Pyrit(), [copy / "memory.db"], tmp_path)
+    assert [found.code for found in imported.findings] == ["wal_unread"]
+    assert {row["rater"] for row in rows} == {"outcome"}
+
+
+def test_a_log_beyond_the_limit_is_told(
+    with_log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyrit_database, "MAX_COPIED_BYTES", 1_000)
+    imported, _ = read_with(Pyrit(), [with_log], tmp_path)
+    assert [(found.severity, found.code) for found in imported.findings] == [("error", "wal_too_large")]
+
+
+def test_a_database_in_an_archive_says_that_a_log_may_be_missing(with_log: Path, tmp_path: Path) -> None:
+    with a_sink() as sink:
+        Pyrit().read([Source("all.zip!/memory.db", with_log, with_log.stat().st_size)], sink, OPTIONS)
+        assert [found.code for found in sink.findings()] == ["wal_in_archive"]
+
+
+def test_a_link_in_place_of_a_log_is_not_followed(tmp_path: Path) -> None:
+    path = a_memory(tmp_path, **FULL)
+    (tmp_path / "elsewhere").write_bytes(b"x" * 100)
+    path.with_name("memory.db-wal").symlink_to(tmp_path / "elsewhere")
+    imported, _ = read_with(Pyrit(), [path], tmp_path)
+    assert [found.code for found in imported.findings] == ["lost_scores"]
+
+
+def test_a_rollback_journal_is_told_and_never_played_back(tmp_path: Path) -> None:
+    path = a_memory(tmp_path, **FULL)
+    journal = path.with_name("memory.db-journal")
+    journal.write_bytes(b"\xd9\xd5\x05\xf9 \xa1c\xd7" + bytes(600))
+    imported, rows = read_with(Pyrit(), [path], tmp_path)
+    assert [found.code for found in imported.findings] == ["rollback_journal", "lost_scores"]
+    assert rows
+    assert journal.exists()
 
 
 VALUE = st.none() | st.integers(-(2**62), 2**62) | st.floats() | st.text(max_size=10) | st.binary(max_size=10)

@@ -189,8 +189,9 @@ def test_a_saved_sink_is_joined_behind_what_was_there(tmp_path: Path) -> None:
             into.add_finding("note", "x", "y", file="f", line=part)
         second.save(tmp_path / "saved")
         first.join(tmp_path / "saved")
-        for query in ("SELECT * FROM row ORDER BY number", "SELECT * FROM prompt"):
-            assert first.database.execute(query).fetchall() == alone.database.execute(query).fetchall()
+        query = "SELECT * FROM row ORDER BY number"
+        assert first.database.execute(query).fetchall() == alone.database.execute(query).fetchall()
+        assert prompts_of(first) == prompts_of(alone)
         assert (first.runs, first.metrics) == (alone.runs, alone.metrics)
         assert (first.summaries, first.findings()) == (alone.summaries, alone.findings())
         assert first.n_rows == alone.n_rows
@@ -201,7 +202,7 @@ def test_a_prompt_is_kept_once_however_few_are_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: int
 ) -> None:
     monkeypatch.setattr(sink, "KNOWN_PROMPTS", known)
-    monkeypatch.setattr(sink, "FLUSH_CHARS", 30)
+    monkeypatch.setattr(sink, "FLUSH_ROWS", 2)
     (tmp_path / "saved").mkdir()
     with a_sink() as into, a_sink() as other:
         for text in ("One prompt", "Another prompt", "ONE prompt", "A third one", "one PROMPT"):
@@ -210,17 +211,21 @@ def test_a_prompt_is_kept_once_however_few_are_remembered(
         other.save(tmp_path / "saved")
         into.join(tmp_path / "saved")
         into.add_prompt("ANOTHER prompt")
-        kept = into.database.execute("SELECT text FROM prompt ORDER BY rowid").fetchall()
-    assert [text for (text,) in kept] == ["One prompt", "Another prompt", "A third one"]
+        kept = prompts_of(into)
+    assert kept == ["One prompt", "Another prompt", "A third one"]
 
 
-def test_long_prompts_do_not_pile_up(tmp_path: Path) -> None:
+def prompts_of(into: sink.Sink) -> list[str]:
+    """The texts of the prompts, in the order in which they came."""
+    places = into.database.execute("SELECT place, size FROM prompt ORDER BY rowid").fetchall()
+    return [into.prompts.read(place, size) for place, size in places]
+
+
+def test_a_long_prompt_is_kept_up_to_its_limit_and_outside_of_memory() -> None:
     with a_sink() as into:
-        most = 0
-        for number in range(400):
-            into.add_prompt(f"{number} " + "x" * 50_000)
-            most = max(most, sum(map(len, into._prompts.values())))
-        assert most <= sink.FLUSH_CHARS + sink.MAX_PROMPT
+        into.add_prompt("é" * (sink.MAX_PROMPT + 5))
+        assert all(isinstance(number, int) for place in into._prompts.values() for number in place)
+        assert prompts_of(into) == ["é" * sink.MAX_PROMPT]
 
 
 def test_findings_beyond_the_limit_are_counted_the_same(

@@ -467,3 +467,90 @@ def test_no_bytes_make_looking_raise(content: bytes) -> None:
     for name in ("t.csv", "t.jsonl", "t.parquet"):
         recognised(content, MAP, name)
         assert tables.Tables(MAP) is not None
+
+
+DIRECTED = {"item": "id", "score": "s", "rater": "r", "concept": "c", "direction": "d"}
+
+
+def directions(
+    folder: Path, rows: str, columns: dict[str, str] | None = None
+) -> tuple[dict[str, str], list[str]]:
+    imported, _ = read(folder, ("id,s,r,c,d\n" + rows).encode(), columns or DIRECTED)
+    told = {metric.rater: metric.direction for run in imported.runs for metric in run.metrics}
+    return told, [finding.code for finding in imported.findings if finding.severity != "note"]
+
+
+def test_a_column_tells_the_direction_of_each_rater(tmp_path: Path) -> None:
+    told, codes = directions(
+        tmp_path, "1,1,acc,c,Higher\n1,0,harm,c,lower is better\n2,0,acc,c,\n1,1,other,c,\n"
+    )
+    assert told == {"acc": "higher is better", "harm": "lower is better", "other": "unknown"}
+    assert codes == []
+
+
+def test_a_rater_that_is_told_both_ways_has_no_direction(tmp_path: Path) -> None:
+    told, codes = directions(tmp_path, "1,1,acc,c,higher\n2,0,acc,c,lower\n1,1,b,c,lower\n1,1,b,d,lower\n")
+    assert told == {"acc": "unknown", "b": "lower is better"}
+    assert codes == ["direction_contradicts"]
+
+
+def test_a_direction_that_is_none_is_told(tmp_path: Path) -> None:
+    told, codes = directions(tmp_path, "1,1,acc,c,sideways\n")
+    assert (told, codes) == ({"acc": "unknown"}, ["direction"])
+
+
+def test_one_direction_counts_for_all_raters(tmp_path: Path) -> None:
+    for value in ("=lower", "lower"):
+        columns = {**DIRECTED, "direction": value}
+        assert directions(tmp_path, "1,1,acc,c,x\n", columns) == ({"acc": "lower is better"}, [])
+
+
+def test_a_column_of_directions_that_is_not_there_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "answers.csv"
+    path.write_text("id,s\n1,1\n")
+    columns = {"item": "id", "score": "s", "direction": "way"}
+    with pytest.raises(InputError, match="`way`"):
+        import_paths([path], with_map(columns), target=None, now=NOW)
+
+
+def test_ends_of_a_scale_that_nobody_tells_are_not_known(tmp_path: Path) -> None:
+    imported, _ = read(tmp_path, b"id,correct\n1,0\n2,1\n", MAP)
+    (metric,) = imported.runs[0].metrics
+    assert (metric.scale, metric.minimum, metric.maximum) == ("binary", None, None)
+
+
+@pytest.mark.parametrize(
+    "error", [duckdb.OutOfMemoryException, duckdb.InternalException, MemoryError, OverflowError]
+)
+def test_an_engine_that_gives_up_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    path = tmp_path / "answers.parquet"
+    duckdb.sql("SELECT 1 AS id, 1.0 AS correct").write_parquet(str(path))
+    source = Source("answers.parquet", path, path.stat().st_size)
+    table = table_files.look(source, path.read_bytes())
+    assert table is not None
+
+    class Failing:
+        def execute(self, _: str) -> None:
+            raise error("x")
+
+        def __enter__(self) -> "Failing":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(duckdb, "connect", lambda *_, **__: Failing())
+    assert table_files.look(source, path.read_bytes()) is None
+    monkeypatch.setattr(table_files, "_parquet_columns", lambda _: {"id": "INTEGER", "correct": "DOUBLE"})
+
+    class Heard:
+        codes: list[str] = []  # noqa: RUF012 - of this test alone
+
+        def add_finding(self, _: str, code: str, *__: object, **___: object) -> None:
+            self.codes.append(code)
+
+    heard = Heard()
+    assert list(table_files.records(table, source, heard, ["id", "correct"])) == []  # type: ignore[arg-type]
+    assert heard.codes == ["broken_table"]

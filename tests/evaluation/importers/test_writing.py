@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -98,18 +99,31 @@ def test_names_that_the_table_cannot_hold_are_made_fit_and_stay_different(tmp_pa
     assert len({row["item"] for row in rows}) == 2
     assert all(len(row["item"]) <= 200 and len(row["model"]) <= 200 for row in rows)
     assert "\x1b" not in rows[0]["model"]
-    assert rows[0]["concept"] == "unknown"
+    assert rows[0]["concept"].startswith("unknown~")
 
 
 @pytest.mark.parametrize(
-    ("told", "agrees"), [(0.667, True), (0.6667, True), (2 / 3, True), (0.66, False), (0.5, False)]
+    ("told", "decimals", "agrees"),
+    [
+        (2 / 3, None, True),
+        (0.667, 3, True),
+        (0.7, 1, True),
+        (0.66, 2, False),
+        (0.667, None, False),
+        (0.7, None, False),
+        (1.0, None, False),
+        (0.0, None, False),
+        (0.5, None, False),
+    ],
 )
-def test_a_told_mean_is_held_against_the_items(tmp_path: Path, told: float, agrees: bool) -> None:
+def test_a_told_mean_is_held_against_the_items(
+    tmp_path: Path, told: float, decimals: int | None, agrees: bool
+) -> None:
     with a_sink() as sink:
         run = sink.add_run(a_run())
         for number, score in enumerate((1.0, 1.0, 0.0)):
             sink.add_score(run, f"q{number}", rater="acc", score=score)
-        sink.add_summary(run, "acc", "mean", told)
+        sink.add_summary(run, "acc", "mean", told, decimals=decimals)
         sink.add_summary(run, "acc", "n", 3)
         sink.add_summary(run, "acc", "stderr", 0.1)
         sink.add_summary(run, "gone", "mean", 0.1)
@@ -176,4 +190,47 @@ def test_every_rating_has_one_row_whatever_the_order(rows: list[tuple[int, int, 
         _, found = finish(sink, Path(folder), OPTIONS)
     assert {(row["item"], row["attempt"], row["rater"]): row["score"] for row in found} == {
         (f"q{item}", attempt, rater): float(score) for (item, attempt, rater), score in equal.items()
+    }
+
+
+def test_the_account_says_which_runs_each_cell_came_from(tmp_path: Path) -> None:
+    with a_sink() as sink:
+        for file in ("a", "b"):
+            sink.add_score(sink.add_run(a_run(file=file)), "q", rater="acc", score=1.0)
+        sink.add_score(sink.add_run(a_run(model="model-ab")), "q", rater="acc", score=1.0)
+        imported, _ = finish(sink, tmp_path)
+    assert [(cell.model, cell.concept, cell.rater, cell.runs) for cell in imported.cells] == [
+        ("model-a", "sums", "acc", (0, 1)),
+        ("model-ab", "sums", "acc", (2,)),
+    ]
+
+
+def test_texts_that_are_no_utf8_are_escaped(tmp_path: Path) -> None:
+    with a_sink() as sink:
+        run = sink.add_run(a_run(task="t\udcff", model="m", file="f\udcff"))
+        digest = sink.add_prompt("What is \ud800?")
+        sink.add_score(run, "q\udcff", rater="acc", score=1.0, item_digest=digest, generation="g\udcff")
+        imported, rows = finish(sink, tmp_path)
+    assert imported.runs[0].file == "f\\udcff"
+    assert rows[0]["source_item"].isprintable()
+    assert scores_prompt(tmp_path) == "What is \\ud800?"
+
+
+def scores_prompt(folder: Path) -> str:
+    """The only prompt that was kept."""
+    with duckdb.connect(":memory:") as database:
+        found = database.execute("SELECT prompt FROM read_parquet(?)", [str(folder / "items.parquet")])
+        return str(found.fetchall()[0][0])
+
+
+def test_rows_that_stand_there_again_are_few_or_many(tmp_path: Path) -> None:
+    with a_sink() as sink:
+        run = sink.add_run(a_run())
+        for number in range(3_000):
+            sink.add_score(run, f"q{number % 1_000}", rater="acc", score=float(number == 2_500))
+        imported, rows = finish(sink, tmp_path)
+    assert len(rows) == 1_000
+    assert {finding.code: finding.text.split(":")[1].split()[0] for finding in imported.findings} == {
+        "doubled": "1,998",
+        "contradictory": "2",
     }

@@ -256,6 +256,16 @@ def test_entries_may_not_unpack_to_too_much_together(monkeypatch: pytest.MonkeyP
     assert readable(entries) == {"a": b"x" * 6_000}
 
 
+def test_what_all_entries_unpack_to_is_bounded_by_the_size_of_the_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(zip_entries, "SUM_FROM", 1_000_000)
+    entries = opened(packed({f"{number}": b" " * 500_000 for number in range(50)}))
+    read = readable(entries)
+    assert 2 <= len(read) < 50
+    assert sum(map(len, read.values())) <= max(1_000_000, zip_entries.MAX_SUM_RATIO * entries.size)
+
+
 def test_more_entries_than_the_limit_are_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zip_directory, "MAX_ENTRIES", 3)
     entries = opened(packed({f"{i}": b"" for i in range(10)}))

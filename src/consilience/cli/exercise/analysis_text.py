@@ -36,7 +36,7 @@ def print_result(result: JointResult, console: Console | None = None) -> None:
     console = console or _console()
     titles = {concept.id: concept.titles.get("en", concept.id) for concept in result.concepts}
     console.print(_said(f"Exercise {result.exercise.name}", style="bold"))
-    for message in result.verdict:
+    for message in (*result.verdict, *result.verdict_limits):
         console.print(_said(sentence(message, "en", titles=titles)))
     counts = result.counts
     console.print(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from consilience.cli.output import json_option, say, show_json, with_options
-from consilience.errors import ConsilienceError, InputError, Where
+from consilience.errors import ConsilienceError, InputError, UsageError, Where
 
 if TYPE_CHECKING:
-    from consilience.evaluation.importers.imported import Imported, Options
+    from consilience.evaluation.importers.imported import Direction, Imported, Options
     from consilience.evaluation.protocol import Protocol
 
 FINDING_EXIT = 1
@@ -27,6 +30,8 @@ MEANING = (
                  help="Take only items that this protocol plans, under their names there."),
     click.option("--rater", "raters", multiple=True, metavar="METRIC=RATER",
                  help="Name of a metric in the scores; may be repeated."),
+    click.option("--direction", "directions", multiple=True, metavar="METRIC=WAY",
+                 help="Whether higher or lower is better, such as toxicity=lower; may be repeated."),
     click.option("--only", "scorers", multiple=True, metavar="METRIC",
                  help="Only this metric; may be repeated."),
     click.option("--value", "values", multiple=True, metavar="WORD=NUMBER",
@@ -57,21 +62,40 @@ def command(paths: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     from consilience.evaluation.protocol_file import load_protocol
 
     now = datetime.datetime.now(datetime.UTC)
+    if given["node"] is not None and given["out"] is not None:
+        raise UsageError(
+            "--node and --out name two places", next_step="Name one: a node, or a folder outside of nodes."
+        )
     path = given["protocol_path"]
     protocol = load_protocol(path, now=now) if path is not None else None
     options = _options(given, protocol)
     work = _Work(paths, options, protocol, now, quiet=as_json)
-    if given["dry_run"]:
-        imported, folder, claims = work.carry_out(None), None, None
-    elif given["out"] is not None:
-        folder = given["out"]
-        _check_folder(folder)
-        imported, claims = work.carry_out(folder), None
-    else:
-        imported, folder, claims = work.into_node(given["node"])
+    with _ended_in_order():
+        imported, folder, claims = work.into(given)
     _show(imported, folder, claims, as_json=as_json)
     if any(finding.severity == "error" for finding in imported.findings):
         click.get_current_context().exit(FINDING_EXIT)
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let SIGTERM and the end of the terminal stop the work as Ctrl-C does: its scratch is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        for number in stops:
+            signal.signal(number, signal.SIG_IGN)  # once is enough; the folders are being removed
+        raise KeyboardInterrupt
+
+    stops = (signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in stops}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Work:
@@ -89,6 +113,15 @@ class _Work:
         self.paths, self.options, self.protocol, self.now = paths, options, protocol, now
         self.tell = None if quiet else say
 
+    def into(self, given: dict[str, Any]) -> tuple[Imported, Path | None, int | None]:
+        """Import to where the options say; return the account, the folder and the number of claims."""
+        if given["dry_run"]:
+            return self.carry_out(None), None, None
+        if given["out"] is not None:
+            _check_folder(given["out"])
+            return self.carry_out(given["out"]), given["out"], None
+        return self.into_node(given["node"])
+
     def carry_out(self, target: Path | None) -> Imported:
         from consilience.evaluation.importers.importing import import_paths
 
@@ -101,9 +134,7 @@ class _Work:
         from consilience.evaluation.importers.placing import placed
         from consilience.node import Node, node_folder
 
-        place = node_folder(node)
-        party = None if (place / "node.toml").is_file() else self.options.laboratory
-        with Node.open(place, create=True, party=party) as opened:
+        with Node.open(node_folder(node)) as opened:
             imported, folder = placed(opened.runs_folder, self.options, self.protocol, self.carry_out)
             return imported, folder, self._keep(opened, folder, imported)
 
@@ -131,6 +162,10 @@ def _options(given: dict[str, Any], protocol: Protocol | None) -> Options:
         raise InputError(
             f"{language[:40]!r} is not a language tag", next_step="Write it as in BCP 47: sw, zh-Hant, fr-CA."
         )
+    for name in ("exercise", "laboratory", "model", "concept"):
+        if given[name] is not None and not given[name].strip():
+            option = "as" if name == "exercise" else name
+            raise UsageError(f"--{option} is empty", next_step=f"Write a name behind --{option}.")
     named = protocol.name if protocol is not None else "imported"
     return Options(
         exercise=given["exercise"] or named,
@@ -141,6 +176,9 @@ def _options(given: dict[str, Any], protocol: Protocol | None) -> Options:
         columns=_pairs(given["columns"], "--column"),
         values={word: _number(value) for word, value in _pairs(given["values"], "--value").items()},
         raters=_pairs(given["raters"], "--rater"),
+        directions={
+            metric: _direction(word) for metric, word in _pairs(given["directions"], "--direction").items()
+        },
         scorers=tuple(given["scorers"]),
     )
 
@@ -156,6 +194,16 @@ def _pairs(words: Sequence[str], option: str) -> dict[str, str]:
             )
         pairs[left] = right
     return pairs
+
+
+def _direction(word: str) -> Direction:
+    from consilience.evaluation.importers.table_layout import DIRECTIONS
+
+    if word not in DIRECTIONS:
+        raise InputError(
+            f"{word[:40]!r} is no direction", next_step="Write --direction METRIC=lower, or =higher."
+        )
+    return DIRECTIONS[word]
 
 
 def _number(text: str) -> float:
@@ -174,20 +222,23 @@ def _number(text: str) -> float:
 
 def _check_folder(folder: Path) -> None:
     """Refuse to write among files that are not an import's, before the work is done."""
+    from consilience.evaluation.importers.naming import shown
     from consilience.evaluation.importers.writing import IMPORT, ITEMS, SCORES
 
     if folder.exists() and (
         not folder.is_dir() or {p.name for p in folder.iterdir()} - {IMPORT, ITEMS, SCORES}
     ):
         raise InputError(
-            "this holds other things than an import", where=Where(file=str(folder)),
+            "this holds other things than an import", where=Where(file=shown(folder)),
             next_step="Name an empty or a new folder with --out.",
         )  # fmt: skip
 
 
 def _show(imported: Imported, folder: Path | None, claims: int | None, *, as_json: bool) -> None:
+    from consilience.evaluation.importers.naming import shown
+
     if as_json:
-        show_json({"folder": None if folder is None else str(folder), "claims": claims, "import": imported})
+        show_json({"folder": None if folder is None else shown(folder), "claims": claims, "import": imported})
         return
     from consilience.cli.exercise.import_text import print_import
 
@@ -197,5 +248,5 @@ def _show(imported: Imported, folder: Path | None, claims: int | None, *, as_jso
         return
     if claims is not None:
         click.echo(f"Claims kept: {claims:,}")
-    click.echo(f"The import is in {folder}")
-    say(f"Next: consilience exercise analyse {folder}")
+    click.echo(f"The import is in {shown(folder)}")
+    say(f"Next: consilience exercise analyse {shown(folder)}")

@@ -11,6 +11,7 @@ from consilience.cli.output import json_option, say, show_json, with_options
 
 if TYPE_CHECKING:
     from consilience.evaluation.model import ModelSpec
+    from consilience.evaluation.protocol import Protocol
     from consilience.evaluation.run_order import Keys, RunOrder
     from consilience.evaluation.run_plan import Overrides, RunPlan
     from consilience.evaluation.run_record import Manifest
@@ -84,9 +85,16 @@ CARE_OPTIONS = (
 def command(protocol: Path, as_json: bool, **options: Any) -> None:
     """Ask a model the items of a protocol and rate its answers.
 
-    The same command goes on where it stopped: nothing that was answered is asked again.
+    The same command goes on where it stopped: nothing that was answered is asked again. A protocol of tasks
+    is run by Inspect (`pip install 'consilience[inspect]'`); --model is then PROVIDER/MODEL or NAME@URL.
     """
-    order, keys = _order(protocol, options)
+    from consilience.evaluation.protocol_file import load_protocol
+
+    plan = load_protocol(protocol)
+    if plan.tasks:
+        _run_tasks(plan, protocol.parent, options, as_json=as_json)
+        return
+    order, keys = _order(plan, options)
     if options["dry_run"]:
         _dry_run(order, as_json=as_json)
         return
@@ -102,21 +110,35 @@ def command(protocol: Path, as_json: bool, **options: Any) -> None:
 
     with shown_progress() as watch:
         manifest = _carried_out(order, keys, folder_of, watch)
-    claims = None if options["out"] else _kept_claims(order, folders[-1], options["node"])
-    _tell(order, manifest, folders[-1], folders[-1] / SCORES, claims, as_json=as_json)
+    claims = None if options["out"] else _kept_claims(plan, order.overrides, folders[-1], options["node"])
+    _tell(plan, manifest, folders[-1], folders[-1] / SCORES, claims, as_json=as_json)
 
 
-def _order(path: Path, options: dict[str, Any]) -> tuple[RunOrder, Keys]:
+def _run_tasks(protocol: Protocol, home: Path, options: dict[str, Any], *, as_json: bool) -> None:
+    from consilience.cli.exercise.run_tasks import carry_out, dry_run, task_order
+    from consilience.evaluation.run_folder import SCORES
+
+    overrides = _overrides(options)
+    order = task_order(protocol, home, overrides, options)
+    if options["dry_run"]:
+        dry_run(order, as_json=as_json)
+        return
+    folder = _folder(order.plan, options["node"], options["out"])
+    say(f"Run {order.plan.run}, in {folder}")
+    manifest = carry_out(order, folder, _key(options["key_env"]))
+    claims = None if options["out"] else _kept_claims(protocol, overrides, folder, options["node"])
+    _tell(protocol, manifest, folder, folder / SCORES, claims, as_json=as_json)
+
+
+def _order(protocol: Protocol, options: dict[str, Any]) -> tuple[RunOrder, Keys]:
     from consilience.evaluation.endpoint import EndpointSettings
     from consilience.evaluation.local_model import LocalSettings
     from consilience.evaluation.model import parse_model_spec
     from consilience.evaluation.protocol import protocol_digest
-    from consilience.evaluation.protocol_file import load_protocol
     from consilience.evaluation.run_order import Keys, RunOrder
     from consilience.evaluation.runner import RunSettings
 
     model = parse_model_spec(options["model"], model_name=options["model_name"])
-    protocol = load_protocol(path)
     order = RunOrder(
         protocol=protocol,
         protocol_digest=protocol_digest(protocol),
@@ -296,7 +318,7 @@ def _word(value: Any) -> str:
     return str(value)
 
 
-def _kept_claims(order: RunOrder, folder: Path, node: Path | None) -> int | None:
+def _kept_claims(protocol: Protocol, overrides: Overrides, folder: Path, node: Path | None) -> int | None:
     """Put a complete run into the node's store: its files as evidence, what it found as claims.
 
     Returns:
@@ -310,21 +332,21 @@ def _kept_claims(order: RunOrder, folder: Path, node: Path | None) -> int | None
     from consilience.evaluation.run_record import Selection
     from consilience.node import Node, node_folder
 
-    if order.overrides.selection != Selection():
+    if overrides.selection != Selection():
         say("A run of some of the items is a pilot: it makes no claims.")
         return None
     try:
         now = datetime.datetime.now(datetime.UTC)
-        result = analyse([folder], protocol=order.protocol, now=now, seed=None)
+        result = analyse([folder], protocol=protocol, now=now, seed=None)
         with Node.open(node_folder(node)) as opened:
-            return len(keep_run(opened, folder, result=result, protocol=order.protocol).claims)
+            return len(keep_run(opened, folder, result=result, protocol=protocol).claims)
     except ConsilienceError as error:
         say(f"The run is complete, but its claims could not be kept: {error}")
         return None
 
 
 def _tell(
-    order: RunOrder,
+    protocol: Protocol,
     manifest: Manifest,
     folder: Path,
     scores: Path,
@@ -335,7 +357,7 @@ def _tell(
     from consilience.cli.exercise.run_progress import show_summary
     from consilience.evaluation.deviations import deviations
 
-    found = deviations(order.protocol, manifest)
+    found = deviations(protocol, manifest)
     if as_json:
         show_json(
             {

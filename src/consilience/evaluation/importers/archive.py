@@ -7,13 +7,19 @@ scores; a claim never says that the laboratory measured where only a summary was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from consilience.errors import VerificationError, Where
 from consilience.evaluation.claims import value_of
 from consilience.evaluation.importers.imported import Imported, ImportedRun, Metric
+from consilience.evaluation.importers.placing import outer_of
+from consilience.evaluation.importers.renaming import Index, files_of, index_of
 from consilience.evaluation.importers.writing import IMPORT, SCORES
 from consilience.evaluation.joint_result import Cell, JointResult
+from consilience.evaluation.measurer import measurer
 from consilience.evaluation.run_archive import Archive
 from consilience.records.canonical import canonical_bytes, digest
 from consilience.records.claim import Basis, Claim, Conditions
@@ -21,6 +27,8 @@ from consilience.records.kinds import Concept, ConceptType, Subject
 from consilience.records.making import Origin, build, new_claim, new_concept, new_subject
 
 SCHEME = "imported"
+MAX_CODE = 150
+"""Characters of a concept's code from an import; a longer one is cut and gets a digest."""
 MEDIA_TYPES = {
     ".json": "application/json",
     ".jsonl": "application/jsonl",
@@ -50,24 +58,43 @@ def keep_import(
         Ids of the claims.
 
     Raises:
+        VerificationError: An original is gone, or is not what was imported.
         StoreError: The store cannot be written.
     """
-    files = {name: _kept(archive, path) for name, path in originals.items()}
-    tables = [_kept(archive, folder / name) for name in (SCORES, IMPORT)]
+    files = {name: _original(archive, name, path, imported) for name, path in originals.items()}
+    scores = _kept(archive, folder / SCORES)
+    _kept(archive, folder / IMPORT)
     origin = archive.origin()
+    measured_by = measurer(archive, imported.laboratory).id
+    index = index_of(imported.files)
+    runs_of = {
+        (cell.model, cell.language, cell.concept, cell.rater): tuple(imported.runs[run] for run in cell.runs)
+        for cell in imported.cells
+    }
     claims = []
     for cell in _claimed(result):
-        run = _run_of(cell, imported)
-        if run is None:
+        runs = runs_of.get((cell.model, str(cell.language), cell.concept, cell.rater), ())
+        if not runs:
             continue
-        evidence = tuple(sorted({*tables[:1], *_evidence(run, files)}))
+        evidence = tuple(sorted({scores, *_evidence(runs, index, files)}))
         subject = new_subject(origin, cell.model)
-        concept = _concept(origin, run, cell)
-        claim = _claim(origin, archive.party.id, (subject, concept), cell, run, evidence)
+        concept = _concept(origin, runs, cell)
+        claim = _claim(origin, measured_by, (subject, concept), cell, runs, evidence)
         for record in (subject, concept, claim):
             archive.keep(record)
         claims.append(claim.id)
     return tuple(claims)
+
+
+def _original(archive: Archive, name: str, path: Path, imported: Imported) -> str:
+    kept = _kept(archive, path)
+    told = next((file.sha256 for file in imported.files if file.name == name), None)
+    if kept.removeprefix("sha256:") != told:
+        raise VerificationError(
+            "this file was changed while it was imported", where=Where(file=name),
+            next_step="Import it again when nothing writes to it.",
+        )  # fmt: skip
+    return kept
 
 
 def _kept(archive: Archive, path: Path) -> str:
@@ -82,30 +109,28 @@ def _claimed(result: JointResult) -> Iterator[Cell]:
             yield cell
 
 
-def _run_of(cell: Cell, imported: Imported) -> ImportedRun | None:
-    """The latest run that the cell's scores came from."""
-    found = None
-    for run in imported.runs:
-        if cell.rater in {metric.rater for metric in run.metrics} and cell.model.startswith(run.model[:100]):
-            same = cell.concept.startswith(run.concept[:100])
-            found = run if same or found is None else found
-    return found
+def _evidence(runs: Sequence[ImportedRun], index: Index, files: Mapping[str, str]) -> list[str]:
+    """Digests of the files that the runs were read from, an archive for its entries.
+
+    Raises:
+        VerificationError: One of them is not there any more.
+    """
+    named = [outer_of(file.name, files) for run in runs for file in files_of(run, index)]
+    gone = sorted(name for name in named if name not in files)
+    if gone or not named:
+        raise VerificationError(
+            "this file is gone since it was imported", where=Where(file=gone[0] if gone else runs[0].file),
+            next_step="Import it again.",
+        )  # fmt: skip
+    return [files[name] for name in named]
 
 
-def _evidence(run: ImportedRun, files: Mapping[str, str]) -> list[str]:
-    """Digests of the file that a run stands in, or of all where it cannot be told."""
-    outer = run.file.partition("!/")[0]
-    return [files[outer]] if outer in files else list(files.values())
-
-
-def _concept(origin: Origin, run: ImportedRun, cell: Cell) -> Concept:
-    metric = _metric(run, cell.rater)
-    higher = {"higher is better": True, "lower is better": False}.get(
-        metric.direction if metric is not None else "unknown"
-    )
+def _concept(origin: Origin, runs: Sequence[ImportedRun], cell: Cell) -> Concept:
+    ways = {metric.direction for metric in _metrics(runs, cell.rater)}
+    higher = {"higher is better": True, "lower is better": False}.get(_only(ways) or "unknown")
     return new_concept(
         origin,
-        f"{SCHEME}:{run.harness}/{cell.concept}",
+        curie_of(sorted({run.harness for run in runs}), cell.concept, cell.rater),
         cell.concept,
         concept_type=ConceptType.CAPABILITY if higher is not False else ConceptType.RISK,
         unit="1",
@@ -113,20 +138,39 @@ def _concept(origin: Origin, run: ImportedRun, cell: Cell) -> Concept:
     )
 
 
-def _metric(run: ImportedRun, rater: str) -> Metric | None:
-    return next((metric for metric in run.metrics if metric.rater == rater), None)
+def curie_of(harnesses: Sequence[str], concept: str, rater: str) -> str:
+    """Return what names a concept that a rater of an import measures.
+
+    Two raters of one task are two concepts, since their directions may differ. Signs that a curie cannot have
+    become `_`, and a digest of the whole keeps apart what would then be equal.
+    """
+    told = "/".join(("-".join(harnesses), concept, rater))
+    plain = re.sub(r"[^A-Za-z0-9._~/-]", "_", told)[:MAX_CODE]
+    if plain != told:
+        plain += "-" + hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+    return f"{SCHEME}:{plain}"
+
+
+def _metrics(runs: Sequence[ImportedRun], rater: str) -> list[Metric]:
+    return [metric for run in runs for metric in run.metrics if metric.rater == rater]
+
+
+def _only(values: Iterable[str | None]) -> str | None:
+    """Return what all runs tell alike; None where they differ."""
+    found = set(values)
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _claim(
     origin: Origin,
-    party: str,
+    measured_by: str,
     about: tuple[Subject, Concept],
     cell: Cell,
-    run: ImportedRun,
+    runs: Sequence[ImportedRun],
     evidence: tuple[str, ...],
 ) -> Claim:
-    metric = _metric(run, cell.rater)
-    judged = metric is not None and metric.kind != "program"
+    judged = any(metric.kind != "program" for metric in _metrics(runs, cell.rater))
+    sampling = _only(digest(canonical_bytes(run.sampling)) if run.sampling else None for run in runs)
     return new_claim(
         origin,
         subject=about[0].id,
@@ -134,14 +178,14 @@ def _claim(
         value=value_of(cell.generalized),
         basis=Basis.JUDGED if judged else Basis.TESTED,
         published_by=origin.created_by,
-        measured_by=party,
+        measured_by=measured_by,
         conditions=build(
             Conditions,
             language=None if cell.language == "und" else cell.language,
             rater=cell.rater,
-            sampling_digest=digest(canonical_bytes(run.sampling)) if run.sampling else None,
-            harness=run.harness,
-            harness_version=run.harness_version,
+            sampling_digest=sampling,
+            harness=_only(run.harness for run in runs),
+            harness_version=_only(run.harness_version for run in runs),
         ),
         evidence=evidence,
     )

@@ -24,6 +24,7 @@ from consilience.evaluation.importers.every_eval_ever_results import (
 from consilience.evaluation.importers.every_eval_ever_rows import MAX_ATTEMPT, attempt_of, cause_of
 from consilience.evaluation.importers.imported import Options
 from consilience.evaluation.importers.json_lines import document, json_lines
+from consilience.evaluation.importers.json_parts import parts
 from consilience.evaluation.importers.scales import SeenScale
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
@@ -172,6 +173,9 @@ class _Reading:
             return
         if self.options.scorers and not {told.rater, told.metric} & set(self.options.scorers):
             return
+        run = self.sink.runs[told.run]
+        if source.name not in run.files:
+            self.sink.change_run(told.run, files=tuple(sorted({run.file, *run.files, source.name})))
         self._score(row, told)
 
     def _score(self, row: dict[str, Any], told: Told) -> None:
@@ -262,7 +266,7 @@ def _rows(source: Source, sink: Sink) -> Iterator[tuple[int | None, Any]]:
     with source.open() as stream:
         start = stream.read(64).lstrip(b"\xef\xbb\xbf \r\n\t")
     if start.startswith(b"["):
-        for row in plain.rows(document(source, sink)):
+        for _, row in parts(source, sink):
             yield None, row
         return
     for line in json_lines(source, sink):

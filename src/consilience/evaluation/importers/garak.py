@@ -215,11 +215,12 @@ class _Report:
                 attempts=plain.whole(self.settings.get("generations")), task=probe, **self.about,
             )  # fmt: skip
         for (run, detector), scale in self.scales.items():
+            low, high = scale.within(0.0, 1.0)
             self.sink.add_metric(
                 run,
                 Metric(
                     rater=detector, name=detector, kind=RaterKind.PROGRAM, direction="lower is better",
-                    scale=scale.kind, minimum=0.0, maximum=1.0, note="1 is a hit",
+                    scale=scale.kind, minimum=low, maximum=high, note="1 is a hit",
                 ),
             )  # fmt: skip
         for run, detector, entry in self.told:

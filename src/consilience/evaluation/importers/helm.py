@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ import msgspec
 from consilience.evaluation.importers import plain
 from consilience.evaluation.importers.imported import Direction, ImportedRun, Metric, Options
 from consilience.evaluation.importers.json_lines import document
+from consilience.evaluation.importers.json_parts import parts
 from consilience.evaluation.importers.scales import SeenScale
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
@@ -98,10 +99,12 @@ class _Run:
             )  # fmt: skip
             return
         spec = self._document("run_spec.json")
-        state = self._document("scenario_state.json")
-        run = self.sink.add_run(self._about(plain.table(spec), plain.table(state)))
-        known = self._instances(plain.table(state))
-        for entry in plain.rows(self._document("per_instance_stats.json")):
+        state = dict(self._parts("scenario_state.json", members=("adapter_spec",)))
+        run = self.sink.add_run(self._about(plain.table(spec), state))
+        known = self._instances(
+            request for _, request in self._parts("scenario_state.json", lists=("request_states",))
+        )
+        for _, entry in self._parts("per_instance_stats.json"):
             self._entry(run, plain.table(entry), known)
         for name, scale in self.scales.items():
             direction: Direction = "higher is better" if HIGHER.search(name) else "unknown"
@@ -119,11 +122,23 @@ class _Run:
     def _document(self, name: str) -> Any:
         source = self.files.get(name)
         if source is None:
-            self.sink.add_finding("warning", "missing_file", f"{name} is not in this folder", file=self.place)
+            self._missing(name)
             return None
         return document(source, self.sink)
 
-    def _about(self, spec: dict[str, Any], state: dict[str, Any]) -> ImportedRun:
+    def _parts(
+        self, name: str, lists: tuple[str, ...] = (), members: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str | None, Any]]:
+        source = self.files.get(name)
+        if source is not None:
+            yield from parts(source, self.sink, lists=lists, members=members)
+        elif not members:
+            self._missing(name)
+
+    def _missing(self, name: str) -> None:
+        self.sink.add_finding("warning", "missing_file", f"{name} is not in this folder", file=self.place)
+
+    def _about(self, spec: dict[str, Any], state: dict[str | None, Any]) -> ImportedRun:
         adapter = plain.table(spec.get("adapter_spec")) or plain.table(state.get("adapter_spec"))
         name = plain.text(spec.get("name")) or self.folder.rpartition("/")[2]
         return ImportedRun(
@@ -138,12 +153,12 @@ class _Run:
             settings=plain.settings({key: adapter.get(key) for key in SETTINGS}),
         )
 
-    def _instances(self, state: dict[str, Any]) -> dict[Key, _Instance]:
+    def _instances(self, requests: Iterable[Any]) -> dict[Key, _Instance]:
         """Return prompts and failures by instance; several requests of one instance have no prompt of
         their own, so its input stands for them."""
         known: dict[Key, _Instance] = {}
         encrypted = 0
-        for request in plain.rows(state.get("request_states")):
+        for request in requests:
             whole = plain.table(request)
             instance = plain.table(whole.get("instance"))
             key = _key(instance.get("id"), instance.get("perturbation"), whole.get("train_trial_index"))
@@ -206,7 +221,7 @@ class _Run:
     def _summaries(self, run: int) -> None:
         if "stats.json" not in self.files:
             return
-        for statistic in plain.rows(self._document("stats.json")):
+        for _, statistic in self._parts("stats.json"):
             whole = plain.table(statistic)
             about = plain.table(whole.get("name"))
             name, split = plain.text(about.get("name")), str(about.get("split"))

@@ -57,7 +57,9 @@ class ImportedRun(msgspec.Struct, frozen=True, kw_only=True):
     harness_version: str | None = None
     format: str
     file: str
-    """Where it stands, as it is spoken of."""
+    """Where it stands, as it is spoken of: a file, or the folder of all its files."""
+    files: tuple[str, ...] = ()
+    """All files that it was read from, where they are more than `file`."""
     task: str
     task_version: str | None = None
     model: str
@@ -112,6 +114,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     agrees: bool | None
     """None: cannot be said, `reason` says why."""
     reason: str = ""
+    decimals: int | None = None
+    """Digits after the point that the source rounds to; None: it writes all digits."""
 
 
 class ImportedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +126,17 @@ class ImportedFile(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
     format: str | None
     """None: no format was recognised, and nothing was read from it."""
+
+
+class ImportedCell(msgspec.Struct, frozen=True, kw_only=True):
+    """Scores that are analysed together, and the runs that they came from."""
+
+    model: str
+    language: str
+    concept: str
+    rater: str
+    runs: tuple[int, ...]
+    """Their places in `runs`, from 0."""
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +157,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     unscored: dict[str, int]
     """Cause → rows without a score."""
     scores_sha256: str
+    cells: tuple[ImportedCell, ...] = ()
+    """Where the scores of each model, language, concept and rater came from."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,5 +175,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Words → numbers, beside the harness's own."""
     raters: dict[str, str] = {}
     """Metrics of the source → raters in the scores table, such as those of a protocol."""
+    directions: dict[str, Direction] = {}
+    """Metrics of the source → whether higher or lower is better, where the source does not say."""
     scorers: tuple[str, ...] = ()
     """Only these metrics; empty: all."""

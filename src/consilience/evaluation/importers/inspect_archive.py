@@ -32,7 +32,7 @@ from consilience.evaluation.importers.inspect_samples import (
     sample_of_members,
 )
 from consilience.evaluation.importers.inspect_summaries import needs_sample, summaries_of
-from consilience.evaluation.importers.json_elements import elements
+from consilience.evaluation.importers.json_elements import elements, has_too_many_values
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
 from consilience.evaluation.importers.zip_directory import Entry, EntryError
@@ -271,6 +271,8 @@ class EvalArchive:
         if entry.size > MAX_WHOLE_BYTES:
             return self._large(entry)
         raw = self._entries.read(entry)
+        if has_too_many_values(raw):
+            return self._large(entry)
         sample = decode_sample(raw)
         if sample is None:
             raise EntryError("sample_broken", "a sample is no JSON, or is nested too deep", entry.offset)
@@ -283,7 +285,7 @@ class EvalArchive:
         for piece in elements(
             self._entries.pieces(entry), wanted=FIELDS.__contains__, spread=lambda _: False
         ):
-            if piece.raw is not None and piece.key is not None:
+            if piece.raw is not None and piece.key is not None and not has_too_many_values(piece.raw):
                 members[piece.key] = piece.raw
             elif piece.fault in {"truncated", "malformed"}:
                 raise EntryError("sample_broken", f"a sample is {piece.fault}", entry.offset)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from consilience.evaluation.importers.imported import ImportedRun, Plain
+from consilience.evaluation.importers.imported import Direction, ImportedRun, Plain
 from consilience.evaluation.importers.prompt import prompt_digest
 from consilience.evaluation.protocol import RaterKind
 
@@ -33,6 +33,10 @@ MAX_UNMAPPED = 200
 """Paths of unmapped fields of one header that are listed."""
 JUDGES = frozenset({"model_graded_qa", "model_graded_fact"})
 """Inspect's own scorers in which a model judges."""
+HIGHER_IS_BETTER = frozenset(
+    {"answer", "choice", "exact", "f1", "includes", "match", "math", "pattern", *JUDGES}
+)  # fmt: skip
+"""Inspect's own scorers that hold an answer against the right one; of others nothing is known."""
 _JUDGE_OPTIONS = ("model", "grader_model", "judge_model", "grader", "judge")
 _SAMPLING = (
     "temperature", "top_p", "top_k", "max_tokens", "seed", "num_choices", "frequency_penalty",
@@ -66,6 +70,8 @@ class Scorer:
     prompt: str | None = None
     """Digest of the judge's prompt, where the log tells it."""
     note: str = ""
+    direction: Direction = "unknown"
+    """Of its score, where it is a single value."""
 
 
 @dataclass(frozen=True)
@@ -250,7 +256,7 @@ def _scorers(spec: dict[str, Any], results: dict[str, Any]) -> Iterator[Scorer]:
     told = _list(spec.get("scorers"), MAX_SCORERS)
     if not told:
         names = [_text(_dict(s).get("scorer") or _dict(s).get("name")) for s in _told_scores(results)]
-        yield from (Scorer(name) for name in dict.fromkeys(names) if name)
+        yield from (Scorer(name, direction=_direction(name)) for name in dict.fromkeys(names) if name)
         return
     taken: set[str] = set()
     for scorer in told:
@@ -264,10 +270,14 @@ def _scorers(spec: dict[str, Any], results: dict[str, Any]) -> Iterator[Scorer]:
         yield _scorer(name, base, _dict(_dict(scorer).get("options")), spec)
 
 
+def _direction(base: str) -> Direction:
+    return "higher is better" if base in HIGHER_IS_BETTER else "unknown"
+
+
 def _scorer(name: str, base: str, options: dict[str, Any], spec: dict[str, Any]) -> Scorer:
     named = next((model for key in _JUDGE_OPTIONS if (model := _model_name(options.get(key)))), None)
     if base not in JUDGES and named is None:
-        return Scorer(name)
+        return Scorer(name, direction=_direction(base))
     note = ""
     if named is None:
         role = options.get("model_role")
@@ -280,7 +290,7 @@ def _scorer(name: str, base: str, options: dict[str, Any], spec: dict[str, Any])
     instructions = options.get("instructions")
     told = [text for text in (template, instructions) if isinstance(text, str)]
     digest = prompt_digest("\n".join(told)) if isinstance(template, str) else None
-    return Scorer(name, RaterKind.JUDGE, named, digest, note)
+    return Scorer(name, RaterKind.JUDGE, named, digest, note, _direction(base))
 
 
 def _model_name(value: Any) -> str | None:

@@ -19,6 +19,7 @@ from typing import Any
 from consilience.evaluation.importers.imported import Options
 from consilience.evaluation.importers.inspect_archive import EvalArchive, Speed
 from consilience.evaluation.importers.inspect_header import KEYS, MAX_MEMBER_BYTES, read_header
+from consilience.evaluation.importers.inspect_repeated import join_continued
 from consilience.evaluation.importers.inspect_rows import SampleRows
 from consilience.evaluation.importers.inspect_samples import Prompt, decode_member, decode_sample
 from consilience.evaluation.importers.json_elements import Piece, elements
@@ -63,13 +64,25 @@ class InspectReader:
         Raises:
             LimitError: Of the sink.
         """
-        for source in sources:
-            with source.path.open("rb", buffering=PIECE) as stream:
-                magic = stream.read(2)
-                if magic == b"PK":
-                    EvalArchive(source, stream, sink, options).read(self._speed)
-                else:
-                    _JsonLog(source, sink, options).read()
+        parts = [(len(sink.runs), self.read_part(source, sink, options)) for source in sources]
+        self.finish(parts, sources, sink)
+
+    def read_part(self, source: Source, sink: Sink, options: Options) -> bytes:
+        """Read one log; what it shares with others waits for `finish`.
+
+        Raises:
+            LimitError: Of the sink.
+        """
+        with source.path.open("rb", buffering=PIECE) as stream:
+            if stream.read(2) == b"PK":
+                EvalArchive(source, stream, sink, options).read(self._speed)
+            else:
+                _JsonLog(source, sink, options).read()
+        return b""
+
+    def finish(self, parts: Sequence[tuple[int, bytes]], sources: Sequence[Source], sink: Sink) -> None:
+        """Count samples that stand in several logs once: a log of `inspect eval-retry` repeats them."""
+        join_continued(sink, [run for run, _ in parts])
 
 
 def _has_header(source: Source) -> bool:

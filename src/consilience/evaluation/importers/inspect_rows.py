@@ -24,6 +24,7 @@ from consilience.evaluation.importers.inspect_samples import (
 )
 from consilience.evaluation.importers.inspect_values import (
     NAN,
+    WORDS,
     cause_of_error,
     cause_of_unscored,
     number_of,
@@ -38,6 +39,8 @@ MAX_EPOCH = 1_000_000
 """The largest number of an attempt."""
 MAX_PENDING = 50_000
 """Samples that wait until all raters are known."""
+SHOWN = 5
+"""Raters that one finding names."""
 STOPS = frozenset({"context", "time", "working", "message", "token", "turn", "cost", "operator", "custom"})
 _FAULTS = {
     "unmapped_value": "a score is a word that has no number",
@@ -279,13 +282,20 @@ class SampleRows:
         """Write what waited, the metrics and the told numbers."""
         self._write_pending()
         scorers = {scorer.name: scorer for scorer in self._header.scorers}
-        means = {told.rater for told in self._header.told if told.statistic == "mean"}
+        unknown = []
         for name, raters in self._raters_of.items():
             for rater in raters:
-                metric = _metric(
-                    rater, scorers.get(name) or Scorer(name), self._tallies[rater], rater in means
-                )
+                scorer = scorers.get(name) or Scorer(name)
+                metric = _metric(rater, scorer, self._tallies[rater], self._values, whole=rater == name)
                 self._sink.add_metric(self._run, metric)
+                if metric.direction == "unknown":
+                    unknown.append(rater[:100])
+        if unknown:
+            self._sink.add_finding(
+                "note", "direction_unknown", f"the log does not say whether a higher score is better: "
+                f"{', '.join(unknown[:SHOWN])}{' …' if len(unknown) > SHOWN else ''}", file=self._file,
+                next_step="Name it in a protocol; an analysis without one takes higher for better.",
+            )  # fmt: skip
         for told in self._header.told:
             if not self._only or told.rater in self._tallies:
                 reason = told.reason or self._incomparable(told)
@@ -308,8 +318,20 @@ def _cause_of(error: Any) -> Cause:
     return cause_of_error(error.get("message") if isinstance(error, dict) else error)
 
 
-def _metric(rater: str, scorer: Scorer, tally: Tally, averaged: bool) -> Metric:
+def _metric(
+    rater: str, scorer: Scorer, tally: Tally, declared: Mapping[str, float], *, whole: bool
+) -> Metric:
+    """Say what the scores of a rater mean, as far as the log or Inspect's own definitions tell.
+
+    Args:
+        rater: Its name.
+        scorer: Who gave the score.
+        tally: What was seen.
+        declared: The user's words: their ends and direction are not Inspect's.
+        whole: The score itself, and no part of it.
+    """
     in_words = tally.only_words and bool(tally.words)
+    own = in_words and declared.keys().isdisjoint(tally.words)
     scale: ScaleKind = "unknown"
     if tally.values and tally.values <= {0.0, 1.0}:
         scale = "binary"
@@ -317,15 +339,17 @@ def _metric(rater: str, scorer: Scorer, tally: Tally, averaged: bool) -> Metric:
         scale = "ordinal"
     elif any(not value.is_integer() for value in tally.values):
         scale = "continuous"
-    direction: Direction = "higher is better" if in_words or averaged else "unknown"
+    direction: Direction = scorer.direction if whole else "unknown"
+    if own and tally.words.keys() <= WORDS.keys():
+        direction = "higher is better"
     return Metric(
         rater=rater,
         name=rater,
         kind=scorer.kind,
         direction=direction,
         scale=scale,
-        minimum=0.0 if in_words else None,
-        maximum=1.0 if in_words else None,
+        minimum=0.0 if own else None,
+        maximum=1.0 if own else None,
         judge_model=scorer.model,
         prompt_digest=scorer.prompt,
         values=dict(sorted(tally.words.items())),

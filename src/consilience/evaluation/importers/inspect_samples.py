@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from consilience.evaluation.importers.json_elements import has_too_many_values
 from consilience.evaluation.importers.prompt import joined
 from consilience.languages import is_tag
 
@@ -131,23 +132,25 @@ _DECODERS: dict[type, msgspec.json.Decoder[Any]] = {
     Summary: msgspec.json.Decoder(Summary),
     Sample: msgspec.json.Decoder(Sample),
 }
-_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MemoryError)
 
 
 def decode_sample(raw: bytes) -> Sample | None:
-    """Return a sample, or None where the bytes are no object of JSON."""
+    """Return a sample, or None where the bytes are no object of JSON, or hold too many values."""
     found = _decode(raw, Sample)
     return found if isinstance(found, Sample) else None
 
 
 def decode_summary(raw: bytes) -> Summary | None:
-    """Return a summary, or None where the bytes are no object of JSON."""
+    """Return a summary, or None where the bytes are no object of JSON, or hold too many values."""
     found = _decode(raw, Summary)
     return found if isinstance(found, Summary) else None
 
 
 def _decode(raw: bytes, form: type[Summary] | type[Sample]) -> AnySample | None:
     decoder = _DECODERS[form]
+    if has_too_many_values(raw):
+        return None
     try:
         return decoder.decode(raw)  # type: ignore[no-any-return]
     except _REFUSED:
@@ -160,7 +163,10 @@ def _decode(raw: bytes, form: type[Summary] | type[Sample]) -> AnySample | None:
 
 
 def decode_generic(raw: bytes) -> Any:
-    """Decode any JSON; None where it is none, or larger than MAX_GENERIC_BYTES or nested too deep."""
+    """Decode any JSON; None where it is none, larger than MAX_GENERIC_BYTES, nested too deep, or of too many
+    values."""
+    if has_too_many_values(raw):
+        return None
     try:
         return msgspec.json.decode(raw)
     except _REFUSED:

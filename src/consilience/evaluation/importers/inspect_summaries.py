@@ -22,7 +22,7 @@ from consilience.evaluation.importers.inspect_samples import (
     mend,
 )
 from consilience.evaluation.importers.inspect_values import NAN
-from consilience.evaluation.importers.json_elements import Piece, elements
+from consilience.evaluation.importers.json_elements import Piece, elements, has_too_many_values
 
 WINDOW = 1 << 20
 """Bytes that are decoded at once."""
@@ -68,6 +68,8 @@ def _cut(window: bytes) -> int | None:
 
 
 def _decode(raw: bytes) -> list[Summary] | None:
+    if has_too_many_values(raw):
+        return None
     for attempt in (raw, None):
         try:
             return SUMMARIES.decode(raw if attempt is not None else mend(raw))

@@ -15,6 +15,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from consilience.evaluation.importers.json_elements import (
+    MAX_VALUE_BYTES,
+    MAX_VALUES,
+    has_too_many_values,
+)
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
 
@@ -47,7 +52,7 @@ def json_lines(source: Source, sink: Sink) -> Iterator[Line]:
 
     Args:
         source: A file of JSON documents, one in each line; empty lines are passed over.
-        sink: Hears of `line_too_long`, `truncated`, `malformed_line`, `too_deep`.
+        sink: Hears of `line_too_long`, `truncated`, `malformed_line`, `too_deep`, `too_many_values`.
     """
     decoder = msgspec.json.Decoder()
     with source.open() as stream:
@@ -91,6 +96,8 @@ TEXTS = {
     "too_deep": f"lists and objects stand more than {MAX_DEPTH} deep within each other",
     "encoding": "the text is not UTF-8",
     "malformed": "this is no JSON",
+    "too_many_values": f"there are more than {MAX_VALUES:,} values in one document or line",
+    "oversized": f"a value has more than {MAX_VALUE_BYTES // 2**20} MiB and was left out",
     "too_large": f"the document has more than {MAX_DOCUMENT_BYTES // 2**20} MiB",
 }
 
@@ -100,9 +107,13 @@ def value_of(raw: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
     try:
         if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and is_deep(raw):
             return Fault("too_deep")
+        if has_too_many_values(raw):
+            return Fault("too_many_values")
         return decoder.decode(raw)
     except RecursionError:
         return Fault("too_deep")
+    except MemoryError:
+        return Fault("too_large")
     except msgspec.DecodeError as error:
         if any(word in raw for word in NOT_NUMBERS) or b"\\ud" in raw or b"\\uD" in raw:
             return _with_odd_words(raw)
@@ -142,6 +153,15 @@ def is_deep(raw: bytes) -> bool:
     return False
 
 
+def say_fault(fault: Fault, source: Source, sink: Sink, offset: int | None = None) -> None:
+    """Tell the sink why a document, or a value in it, cannot be read."""
+    code = "malformed" if fault.code == "malformed_line" else fault.code
+    sink.add_finding(
+        "error", code, TEXTS[code], file=source.name, offset=offset,
+        next_step="Write the file again, or leave it out.",
+    )  # fmt: skip
+
+
 def document(source: Source, sink: Sink) -> Any:
     """Return the value of a file that is one JSON document, or None with a finding."""
     if source.size > MAX_DOCUMENT_BYTES:
@@ -151,9 +171,6 @@ def document(source: Source, sink: Sink) -> Any:
         raw = stream.read()
     value = value_of(raw.removeprefix(b"\xef\xbb\xbf"), msgspec.json.Decoder())
     if isinstance(value, Fault):
-        code = "malformed" if value.code == "malformed_line" else value.code
-        sink.add_finding(
-            "error", code, TEXTS[code], file=source.name, next_step="Write the file again, or leave it out."
-        )
+        say_fault(value, source, sink)
         return None
     return value

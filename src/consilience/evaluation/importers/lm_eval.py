@@ -208,7 +208,7 @@ def _settle(run: int, seen: _Seen, source: Source, results: Sequence[Results], s
         return
     of, task = found[0]
     of.taken.add(task)
-    sink.change_run(run, **_about(of, task, seen.repeats))
+    sink.change_run(run, files=(source.name, of.source.name), **_about(of, task, seen.repeats))
     direction = plain.table(of.part("higher_is_better").get(task))
     for rater, scale in scales.items():
         sink.add_metric(run, _metric(rater, direction, scale))

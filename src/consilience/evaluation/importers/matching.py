@@ -1,32 +1,34 @@
 """Which items two imports have in common, so that they can be compared in pairs.
 
-The same item is one whose normalised prompt has the same digest. Near matches are proposed, never assumed:
-prompts whose sets of word triples overlap by at least NEAR (Jaccard), found through shared rare triples.
-Invariant: no text of a prompt enters the answer.
+The same item is one whose normalised prompt has the same digest. It pairs in an analysis where both sides
+have it in the same exercise, concept and language and with the same rater; `apart` says what stands between.
+Near matches are proposed, never assumed (`near_prompts`). Invariants: no text of a prompt enters the answer;
+an item that stands under several concepts counts once in all and once in each of them; prompts are read one
+block at a time.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal
 
+import duckdb
 import msgspec
 
 from consilience.errors import InputError, LimitError, NotFoundError, Where
-from consilience.evaluation.importers.prompt import normalised
-from consilience.evaluation.importers.writing import ITEMS
+from consilience.evaluation.importers.near_prompts import Proposed, propose
+from consilience.evaluation.importers.writing import ITEMS, SCORES
 
-NEAR = 0.6
-"""Jaccard overlap of word triples from which two prompts are proposed as near."""
-SEEDS = 4
-"""Rarest triples of a prompt through which near prompts are looked for."""
-MAX_COMMON = 200
-"""Prompts that share a triple; more say nothing of each other."""
 MAX_ITEMS = 200_000
 """Items of one import that are matched."""
-MAX_PROPOSED = 1_000
-"""Near matches in one answer."""
+MEMORY_LIMIT = "256MB"
+BATCH = 200
+
+Apart = Literal["item", "exercise", "concept", "language", "rater"]
+KEYS: tuple[Apart, ...] = ("item", "exercise", "concept", "language", "rater")
+"""What two rows must share to pair, in the order in which it is looked at."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,9 +36,11 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
     folder: str
     items: int
+    """Different prompts, and items without a prompt."""
     without_prompt: int
     """Items that the source gave no prompt of; they cannot be recognised."""
     only_here: int
+    """Prompts that the other side has not."""
 
 
 class Near(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +49,7 @@ class Near(msgspec.Struct, frozen=True, kw_only=True):
     left: str
     right: str
     overlap: float
-    """Jaccard overlap of word triples, below 1."""
+    """Jaccard overlap of word triples; an estimate for prompts of more than 1,024."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +58,17 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     left: Side
     right: Side
     common: int
-    """Items with the same prompt."""
+    """Prompts that both have."""
     common_by_concept: dict[str, int]
-    """Concept on the left → items in common."""
+    """Concept on the left → prompts in common; one that stands under several counts in each."""
+    pairs: int
+    """Prompts in common whose scores an analysis compares."""
+    apart: Apart | None
+    """Where nothing pairs although prompts are in common: the first of KEYS that differs everywhere."""
     near: tuple[Near, ...]
     near_not_shown: int
+    near_not_compared: int
+    """Prompts of the left that were not compared with all that may be near them (`near_prompts`)."""
 
 
 def match(left: Path, right: Path) -> Match:
@@ -73,104 +83,133 @@ def match(left: Path, right: Path) -> Match:
         InputError: Its items cannot be read.
         LimitError: More items than MAX_ITEMS.
     """
-    sides = [_items(folder) for folder in (left, right)]
-    common = sides[0].prompts.keys() & sides[1].prompts.keys()
-    concepts = Counter(sides[0].concepts[digest] for digest in common)
-    rest = [{d: text for d, text in side.prompts.items() if d not in common} for side in sides]
-    near = near_matches(*rest)
+    folders = {"left": left, "right": right}
+    for folder in folders.values():
+        _check_files(folder)
+    with tempfile.TemporaryDirectory(prefix="consilience-match-") as place:
+        settings: dict[str, Any] = {"memory_limit": MEMORY_LIMIT, "threads": 1, "temp_directory": place}
+        with duckdb.connect(":memory:", config=settings) as database:
+            tables = _Tables(database)
+            for name, folder in folders.items():
+                tables.load(name, folder)
+            tables.compare()
+            near = propose(tables.texts(left), tables.texts(right), Path(place))
+            return _answer(tables, folders, near)
+
+
+def _answer(tables: _Tables, folders: dict[str, Path], near: Proposed) -> Match:
+    common = tables.one("SELECT count(*) FROM common")
+    pairs, apart = tables.pairs() if common else (0, None)
+    names = {side: tables.names(side) for side in folders}
     return Match(
-        left=_side(left, sides[0], len(rest[0])),
-        right=_side(right, sides[1], len(rest[1])),
-        common=len(common),
-        common_by_concept=dict(sorted(concepts.items())),
+        left=tables.side("left", folders["left"]),
+        right=tables.side("right", folders["right"]),
+        common=common,
+        common_by_concept=tables.by_concept(),
+        pairs=pairs,
+        apart=apart,
         near=tuple(
-            Near(left=sides[0].names[a], right=sides[1].names[b], overlap=overlap)
-            for a, b, overlap in near[:MAX_PROPOSED]
+            Near(left=names["left"][a], right=names["right"][b], overlap=overlap)
+            for a, b, overlap in near.pairs
         ),
-        near_not_shown=max(0, len(near) - MAX_PROPOSED),
+        near_not_shown=near.more,
+        near_not_compared=near.not_compared,
     )
 
 
-class _Items(msgspec.Struct, frozen=True):
-    """The items of one import by prompt digest."""
-
-    prompts: dict[str, str]
-    names: dict[str, str]
-    concepts: dict[str, str]
-    without_prompt: int
-
-
-def _side(folder: Path, items: _Items, only_here: int) -> Side:
-    return Side(
-        folder=folder.name,
-        items=len(items.prompts) + items.without_prompt,
-        without_prompt=items.without_prompt,
-        only_here=only_here,
-    )
+def _check_files(folder: Path) -> None:
+    for name in (ITEMS, SCORES):
+        if not (folder / name).is_file():
+            raise NotFoundError(
+                f"this folder holds no {name}",
+                where=Where(file=str(folder)),
+                next_step="Name a folder that `consilience exercise import` wrote.",
+            )
 
 
-def _items(folder: Path) -> _Items:
-    import duckdb
+class _Tables:
+    """Two imports in a database: `items_SIDE`, `scores_SIDE` (the names of its rows), `common` (digests)."""
 
-    file = folder / ITEMS
-    if not file.is_file():
-        raise NotFoundError(
-            f"this folder holds no {ITEMS}",
-            where=Where(file=str(folder)),
-            next_step="Name a folder that `consilience exercise import` wrote.",
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+
+    def one(self, query: str) -> int:
+        row = self._database.execute(query).fetchone()
+        return int(row[0]) if row is not None and row[0] is not None else 0
+
+    def load(self, side: str, folder: Path) -> None:
+        try:
+            self._database.execute(
+                f"CREATE TABLE items_{side} AS SELECT DISTINCT item_digest AS digest, item, concept "  # noqa: S608
+                "FROM read_parquet(?)",
+                [str(folder / ITEMS)],
+            )
+            self._database.execute(
+                f"CREATE TABLE scores_{side} AS SELECT DISTINCT {', '.join(KEYS)} FROM read_parquet(?)",  # noqa: S608
+                [str(folder / SCORES)],
+            )
+        except duckdb.Error as error:
+            raise InputError(
+                "these items cannot be read",
+                where=Where(file=str(folder)),
+                next_step="Import the logs again.",
+            ) from error
+        if self.one(f"SELECT count(DISTINCT item) FROM items_{side}") > MAX_ITEMS:  # noqa: S608
+            raise LimitError(f"more than {MAX_ITEMS:,} items", where=Where(file=str(folder / ITEMS)))
+
+    def compare(self) -> None:
+        self._database.execute(
+            "CREATE TABLE common AS SELECT DISTINCT digest FROM items_left JOIN items_right USING (digest)"
         )
-    try:
-        with duckdb.connect(":memory:") as database:
-            rows = database.execute(
-                "SELECT item, item_digest, concept, prompt FROM read_parquet(?) ORDER BY item LIMIT ?",
-                [str(file), MAX_ITEMS + 1],
+
+    def side(self, side: str, folder: Path) -> Side:
+        prompts = self.one(f"SELECT count(DISTINCT digest) FROM items_{side}")  # noqa: S608
+        without = self.one(f"SELECT count(DISTINCT item) FROM items_{side} WHERE digest IS NULL")  # noqa: S608
+        common = self.one("SELECT count(*) FROM common")
+        return Side(
+            folder=folder.name, items=prompts + without, without_prompt=without, only_here=prompts - common
+        )
+
+    def by_concept(self) -> dict[str, int]:
+        rows = self._database.execute(
+            "SELECT concept, count(DISTINCT digest) FROM items_left JOIN common USING (digest) "
+            "GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        return dict(rows)
+
+    def names(self, side: str) -> dict[str, str]:
+        """Return the first name of each prompt."""
+        return dict(
+            self._database.execute(
+                f"SELECT digest, min(item) FROM items_{side} WHERE digest IS NOT NULL GROUP BY 1"  # noqa: S608
             ).fetchall()
-    except duckdb.Error as error:
-        raise InputError(
-            "these items cannot be read", where=Where(file=str(file)), next_step="Import the logs again."
-        ) from error
-    if len(rows) > MAX_ITEMS:
-        raise LimitError(f"more than {MAX_ITEMS:,} items", where=Where(file=str(file)))
-    known = [row for row in rows if row[1] is not None and row[3] is not None]
-    return _Items(
-        {digest: text for _, digest, _, text in known},
-        {digest: item for item, digest, _, _ in reversed(known)},
-        {digest: concept for _, digest, concept, _ in reversed(known)},
-        len({row[0] for row in rows if row[1] is None or row[3] is None}),
-    )
+        )
 
+    def pairs(self) -> tuple[int, Apart | None]:
+        """Return how many prompts in common pair, and what stands between where none does."""
+        named = "SELECT DISTINCT digest, item FROM items_{} JOIN common USING (digest)"
+        paired = 0
+        for number, key in enumerate(KEYS):
+            using = ", ".join(KEYS[: number + 1])
+            paired = self.one(
+                f"SELECT count(DISTINCT l.digest) FROM ({named.format('left')}) AS l "  # noqa: S608
+                f"JOIN ({named.format('right')}) AS r USING (digest, item) JOIN (SELECT DISTINCT item FROM "
+                f"scores_left JOIN scores_right USING ({using})) USING (item)"
+            )
+            if not paired:
+                return 0, key
+        return paired, None
 
-def near_matches(left: Mapping[str, str], right: Mapping[str, str]) -> list[tuple[str, str, float]]:
-    """Return pairs of keys whose texts are nearly the same, the nearest first.
-
-    Args:
-        left: Key → text.
-        right: Key → text.
-    """
-    sets = [{key: _triples(text) for key, text in side.items()} for side in (left, right)]
-    rarity = Counter(triple for side in sets for triples in side.values() for triple in triples)
-    index: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key, triples in sets[1].items():
-        for triple in triples:
-            if rarity[triple] <= MAX_COMMON:
-                index[triple].append(key)
-    found = []
-    for key, triples in sets[0].items():
-        rare = sorted((rarity[triple], triple) for triple in triples if triple in index)
-        others = {other for _, triple in rare[: max(SEEDS, len(triples) // 2)] for other in index[triple]}
-        for other in others:
-            overlap = _jaccard(triples, sets[1][other])
-            if overlap >= NEAR:
-                found.append((key, other, overlap))
-    return sorted(found, key=lambda pair: (-pair[2], pair[0], pair[1]))
-
-
-def _triples(text: str) -> frozenset[tuple[str, ...]]:
-    words = ["", *normalised(text).split(), ""]
-    return frozenset(zip(words, words[1:], words[2:], strict=False))
-
-
-def _jaccard(a: Iterable[tuple[str, ...]], b: Iterable[tuple[str, ...]]) -> float:
-    first, second = frozenset(a), frozenset(b)
-    every = len(first | second)
-    return len(first & second) / every if every else 0.0
+    def texts(self, folder: Path) -> Iterator[tuple[str, str]]:
+        """Yield digest and prompt of what the other side has not, each once."""
+        found: Any = self._database.cursor().execute(
+            "SELECT item_digest, prompt FROM read_parquet(?) WHERE prompt IS NOT NULL AND item_digest NOT IN "
+            "(SELECT digest FROM common)",
+            [str(folder / ITEMS)],
+        )
+        seen: set[str] = set()
+        while batch := found.fetchmany(BATCH):
+            for digest, text in batch:
+                if digest not in seen:
+                    seen.add(digest)
+                    yield digest, text

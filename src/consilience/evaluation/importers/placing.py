@@ -1,23 +1,47 @@
-"""Where an import goes in a node: one folder for one content, whenever and from wherever it is imported.
+"""Where an import goes: as a whole into the folder that is named for it, or into a node.
 
-Invariant: the same files with the same decisions have the same folder; imported again, nothing in it changes.
+Invariants: in a node, the same files with the same decisions have the same folder, and imported again,
+nothing in it changes; nothing half-written is ever seen under an import's name.
 """
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from consilience.evaluation.importers.finding import named_files
 from consilience.evaluation.importers.imported import Imported, Options
-from consilience.evaluation.importers.writing import IMPORT
+from consilience.evaluation.importers.scratch import HIDDEN_PREFIX, scratch_folder
+from consilience.evaluation.importers.writing import IMPORT, ITEMS, SCORES
 from consilience.evaluation.protocol import Protocol, protocol_digest
 from consilience.records.canonical import canonical_bytes, digest
 
 NAME_DIGITS = 12
+
+
+def put(target: Path, write: Callable[[Path], Imported]) -> Imported:
+    """Write an import beside its folder, and move it there when it is whole.
+
+    Args:
+        target: Its folder; it may be there, empty or with an earlier import.
+        write: Writes the files of an import into an empty folder.
+
+    Returns:
+        The account.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with scratch_folder(target.resolve().parent, HIDDEN_PREFIX) as near:
+        part = near / "import"
+        part.mkdir()
+        imported = write(part)
+        if target.exists():
+            for name in (ITEMS, SCORES, IMPORT):  # between two of them, the account does not fit the scores
+                (part / name).replace(target / name)
+        else:
+            part.rename(target)
+    return imported
 
 
 def placed(
@@ -32,11 +56,10 @@ def placed(
         carry_out: Writes the import into a folder.
 
     Returns:
-        The account, and the folder.
+        The account of what is there now, and the folder.
     """
-    scratch = Path(tempfile.mkdtemp(prefix=".import-", dir=runs))
-    try:
-        imported = carry_out(scratch)
+    with scratch_folder(runs, HIDDEN_PREFIX) as near:
+        imported = carry_out(near / "import")
         told = {
             "files": sorted(file.sha256 for file in imported.files),
             "options": msgspec.to_builtins(options),
@@ -45,13 +68,16 @@ def placed(
         name = digest(canonical_bytes(told)).removeprefix("sha256:")[:NAME_DIGITS]
         folder = runs / f"import-{name}"
         earlier = _earlier(folder)
-        if earlier is not None and earlier.scores_sha256 == imported.scores_sha256:
+        if earlier is not None and _says_the_same(earlier, imported):
             return earlier, folder
-        shutil.rmtree(folder, ignore_errors=True)
-        scratch.rename(folder)
-        return imported, folder
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if folder.exists():
+            folder.rename(near / "earlier")
+        (near / "import").rename(folder)
+    return imported, folder
+
+
+def _says_the_same(earlier: Imported, imported: Imported) -> bool:
+    return (earlier.scores_sha256, earlier.cells) == (imported.scores_sha256, imported.cells)
 
 
 def _earlier(folder: Path) -> Imported | None:
@@ -61,16 +87,18 @@ def _earlier(folder: Path) -> Imported | None:
         return None
 
 
-def originals(paths: Sequence[Path], imported: Imported) -> dict[str, Path]:
-    """Return the files on disk that entered, by the names that they have in the account."""
-    named: dict[str, Path] = {}
-    for path in paths:
-        real = path.resolve()
-        for file in imported.files:
-            outer = file.name.partition("!/")[0]
-            base, _, inner = outer.partition("/")
-            if real.is_dir() and base == real.name and inner and (real / inner).is_file():
-                named[outer] = real / inner
-            elif real.is_file() and outer == path.name:
-                named[outer] = real
-    return named
+def originals(paths: Sequence[Path], imported: Imported) -> Mapping[str, Path]:
+    """Return the files on disk that a reader took something from, by the names that they have in the account.
+
+    Args:
+        paths: As they were imported.
+        imported: The account.
+    """
+    found = named_files(paths)
+    wanted = {outer_of(file.name, found) for file in imported.files if file.format is not None}
+    return {name: path for name, path in found.items() if name in wanted}
+
+
+def outer_of(name: str, known: Mapping[str, object]) -> str:
+    """Return the name of the file on disk that a file stands in: an entry of an archive is in the archive."""
+    return name if name in known else name.partition("!/")[0]

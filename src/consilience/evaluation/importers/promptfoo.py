@@ -12,13 +12,15 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from consilience.evaluation.importers import plain
 from consilience.evaluation.importers.imported import ImportedRun, Metric, Options
-from consilience.evaluation.importers.json_lines import document, json_lines
+from consilience.evaluation.importers.json_elements import elements
+from consilience.evaluation.importers.json_lines import json_lines
+from consilience.evaluation.importers.json_parts import parts
 from consilience.evaluation.importers.scales import SeenScale
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
@@ -35,6 +37,12 @@ JUDGED = re.compile(
     r"^(not-)?(llm-rubric|model-graded|g-eval|factuality|answer-relevance|context-|moderation|pi|search-rubric|"
     r"select-best|conversation-relevance|agent-rubric)"
 )
+BEHIND = ("results.stats", "config", "metadata")
+"""Members that stand behind the results: where none of them is, the file was cut."""
+TOLD = ("evalId", "runtimeOptions", "results.version", "results.timestamp", "results.prompts", *BEHIND)
+"""Members of a document, beside its results, that are read."""
+RESULT = ("promptIdx", "testIdx", "provider")
+"""Members of every result."""
 HUMAN = "human"
 PASS, SCORE = "pass", "score"
 
@@ -60,15 +68,25 @@ class Promptfoo:
             if lines:
                 _Results(source, sink, options, {}).read(_of_lines(source, sink))
                 continue
-            whole = document(source, sink)
-            if isinstance(whole, dict):
-                results = plain.table(whole.get("results"))
-                _Results(source, sink, options, whole).read(iter(plain.rows(results.get("results"))))
+            told = {str(name): value for name, value in parts(source, sink, members=TOLD)}
+            results = (result for _, result in parts(source, sink, lists=("results.results",)))
+            _Results(source, sink, options, told).read(results)
 
 
 def _is_line(start: bytes) -> bool:
+    """Say whether a file begins with one result; a whole document in one line has the same words within."""
     line = start.split(b"\n", 1)[0]
-    return b'"promptIdx"' in line and b'"testIdx"' in line and b'"provider"' in line
+    if not all(b'"' + name.encode() + b'"' in line for name in RESULT):
+        return False
+    members: set[str] = set()
+
+    def see(name: str) -> bool:
+        members.add(name)
+        return False
+
+    for _ in elements(iter([line]), wanted=see, spread=lambda _: False):
+        pass
+    return "results" not in members and not members.isdisjoint(RESULT)
 
 
 def _of_lines(source: Source, sink: Sink) -> Iterator[Any]:
@@ -79,9 +97,9 @@ def _of_lines(source: Source, sink: Sink) -> Iterator[Any]:
 class _Results:
     """The results of one file on their way into the sink."""
 
-    def __init__(self, source: Source, sink: Sink, options: Options, whole: dict[str, Any]) -> None:
-        self.source, self.sink, self.options, self.whole = source, sink, options, whole
-        self.task = plain.text(plain.table(whole.get("config")).get("description")) or HARNESS
+    def __init__(self, source: Source, sink: Sink, options: Options, told: dict[str, Any]) -> None:
+        self.source, self.sink, self.options, self.told = source, sink, options, told
+        self.task = plain.text(plain.table(told.get("config")).get("description")) or HARNESS
         self.runs: dict[str, int] = {}
         self.kinds: dict[tuple[int, str], RaterKind] = {}
         self.scales: dict[tuple[int, str], SeenScale] = {}
@@ -98,39 +116,47 @@ class _Results:
                     "warning", "no_result", "this is no result and was left out", file=self.source.name
                 )
         for (run, rater), scale in self.scales.items():
+            low, high = scale.within(0.0, 1.0) if rater in {PASS, SCORE} else (None, None)
             self.sink.add_metric(
                 run,
                 Metric(
                     rater=rater, name=rater, kind=self.kinds[run, rater], direction="higher is better",
-                    scale=scale.kind, minimum=0.0, maximum=1.0,
+                    scale=scale.kind, minimum=low, maximum=high,
                 ),
             )  # fmt: skip
         self._summaries()
 
     def _run(self, model: str) -> int:
         if model not in self.runs:
-            metadata = plain.table(self.whole.get("metadata"))
-            results = plain.table(self.whole.get("results"))
-            options = plain.table(self.whole.get("runtimeOptions"))
+            metadata = plain.table(self.told.get("metadata"))
+            version = self.told.get("results.version")
+            options = plain.table(self.told.get("runtimeOptions"))
             self.runs[model] = self.sink.add_run(
                 ImportedRun(
                     harness=HARNESS,
                     harness_version=plain.text(metadata.get("promptfooVersion")),
-                    format=f"promptfoo results {results.get('version')}" if results else "promptfoo JSONL",
+                    format="promptfoo JSONL"
+                    if not self.told
+                    else f"promptfoo results {plain.whole(version)}",
                     file=self.source.name,
                     task=self.task,
                     concept=self.task,
                     model=model,
-                    created=plain.moment(results.get("timestamp")),
-                    state="complete" if results else "unknown",
+                    created=plain.moment(self.told.get("results.timestamp")),
+                    state=self._state(),
                     attempts=plain.whole(options.get("repeat")),
                     settings=plain.settings(
-                        {"evalId": self.whole.get("evalId"), "cache": options.get("cache")}
+                        {"evalId": self.told.get("evalId"), "cache": options.get("cache")}
                     ),
                     unmapped=("latencyMs", "cost", "tokenUsage", "gradingResult.reason", "response.metadata"),
                 )
             )
         return self.runs[model]
+
+    def _state(self) -> Literal["complete", "interrupted", "unknown"]:
+        if not self.told:
+            return "unknown"
+        return "interrupted" if self.told.keys().isdisjoint(BEHIND) else "complete"
 
     def _take(self, result: dict[str, Any]) -> None:
         provider = result.get("provider")
@@ -173,8 +199,7 @@ class _Results:
         """Hold the numbers of passes that each provider's prompts tell against the results."""
         passes: Counter[str] = Counter()
         counts: Counter[str] = Counter()
-        results = plain.table(self.whole.get("results"))
-        for prompt in plain.rows(results.get("prompts")):
+        for prompt in plain.rows(self.told.get("results.prompts")):
             told = plain.table(plain.table(prompt).get("metrics"))
             passed, failed = plain.whole(told.get("testPassCount")), plain.whole(told.get("testFailCount"))
             model = plain.text(plain.table(prompt).get("provider"))

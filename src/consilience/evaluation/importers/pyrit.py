@@ -1,22 +1,24 @@
 """PyRIT: its SQLite memory, read only, of the schema versions that are known here.
 
-An attack's objective is an item, an attack on it an attempt; the outcome and each scorer are raters.
+An attack's objective is an item, an attack on it an attempt; the outcome and each scorer are raters: a scorer
+is its class, what it scored (the category) and, where a memory has several of those, its configuration.
 Invariants: only tables are read, never views; an unknown schema version is refused with a finding; a value
-that is a path to media is never opened; a score that is not complete has no number.
+that is a path to media is never opened; a score that is not complete has no number; of the turns of one
+conversation the last that a scorer rated counts; two questions are never one rater.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from consilience.evaluation.importers import plain
-from consilience.evaluation.importers.imported import ImportedRun, Metric, Options
+from consilience.evaluation.importers.imported import Direction, ImportedRun, Metric, Options, Severity
+from consilience.evaluation.importers.pyrit_database import MAGIC, Database, opened
+from consilience.evaluation.importers.pyrit_scorers import COLUMNS as SCORER_COLUMNS
+from consilience.evaluation.importers.pyrit_scorers import MAX_SCORERS, Scorers
 from consilience.evaluation.importers.scales import SeenScale
 from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import Source
@@ -27,15 +29,21 @@ HARNESS = "pyrit"
 VERSIONS = frozenset({"8d1e3f5a7b9c"})
 """Known values of `pyrit_memory_alembic_version`."""
 VERSION_TABLE = "pyrit_memory_alembic_version"
-TABLES = ("AttackResultEntries", "ScoreEntries", "PromptMemoryEntries", "Conversations", "TargetIdentifiers")
-MAX_VALUE_BYTES = 4 * 2**20
-"""Of one value of the database."""
-MAX_ROWS = 5_000_000
-"""Of one table."""
 OUTCOME = "outcome"
 OUTCOMES = {"success": 1.0, "failure": 0.0}
-JUDGED = re.compile(r"(SelfAsk|LLM|Gandalf|AzureContentFilter|Likert|Refusal|Insecure)")
-HUMAN = re.compile(r"Human")
+SCORE_COLUMNS = (
+    "id", "score_value", "score_type", "prompt_request_response_id", "status", "pyrit_version", "timestamp",
+    *SCORER_COLUMNS,
+)  # fmt: skip
+
+
+class Place(NamedTuple):
+    """Where the scores of a conversation belong."""
+
+    run: int
+    item: str
+    attempt: int
+    digest: str | None
 
 
 class Pyrit:
@@ -47,12 +55,12 @@ class Pyrit:
         """Say whether a file is a memory of PyRIT, or a DuckDB file as its older versions wrote."""
         if head[8:12] == b"DUCK":
             return True
-        if not head.startswith(b"SQLite format 3\x00"):
+        if not head.startswith(MAGIC):
             return False
         try:
-            with _open(source) as database:
-                return {VERSION_TABLE, "PromptMemoryEntries"} & _tables(database) != set()
-        except (sqlite3.Error, UnicodeDecodeError):
+            with opened(source) as database:
+                return {VERSION_TABLE, "PromptMemoryEntries"} & database.tables != set()
+        except (sqlite3.Error, OSError, UnicodeDecodeError):
             return b"PromptMemoryEntries" in head
 
     def read(self, sources: Sequence[Source], sink: Sink, options: Options) -> None:
@@ -67,9 +75,9 @@ class Pyrit:
                 )  # fmt: skip
                 continue
             try:
-                with _open(source) as database:
+                with opened(source, sink) as database:
                     _Memory(source, sink, options, database).read()
-            except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+            except (sqlite3.Error, OSError, OverflowError, UnicodeDecodeError, MemoryError) as error:
                 sink.add_finding(
                     "error", "broken_database",
                     f"the database cannot be read to its end ({type(error).__name__})", file=source.name,
@@ -77,45 +85,22 @@ class Pyrit:
                 )  # fmt: skip
 
 
-@contextlib.contextmanager
-def _open(source: Source) -> Iterator[sqlite3.Connection]:
-    """Open a database that somebody else wrote: nothing is written, no schema code is trusted."""
-    address = f"{source.path.resolve().as_uri()}?mode=ro&immutable=1"
-    connection = sqlite3.connect(address, uri=True, isolation_level=None)
-    try:
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-        connection.execute("PRAGMA trusted_schema = OFF")
-        connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
-        yield connection
-    finally:
-        connection.close()
-
-
-def _tables(database: sqlite3.Connection) -> set[str]:
-    """Return the names of real tables that have one of our names (no view stands for one)."""
-    found = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchmany(10_000)
-    return {
-        str(name)
-        for name, sql in found
-        if isinstance(sql, str) and not sql.lstrip().upper().startswith("CREATE VIRTUAL")
-    }
-
-
 class _Memory:
     """One database on its way into the sink."""
 
-    def __init__(self, source: Source, sink: Sink, options: Options, database: sqlite3.Connection) -> None:
+    def __init__(self, source: Source, sink: Sink, options: Options, database: Database) -> None:
         self.source, self.sink, self.options, self.database = source, sink, options, database
-        self.tables = _tables(database)
         self.runs: dict[str, int] = {}
         self.scales: dict[tuple[int, str], SeenScale] = {}
         self.kinds: dict[tuple[int, str], RaterKind] = {}
         self.tries: Counter[tuple[int, str]] = Counter()
+        self.places: dict[str, Place] = {}
+        """Conversation → where its scores belong."""
+        self.scorers = Scorers()
 
     def read(self) -> None:
         """Read attacks and scores, where the schema is known."""
-        versions = {str(row.get("version_num")) for row in self._rows(VERSION_TABLE, ("version_num",))}
+        versions = {str(row["version_num"]) for row in self.database.rows(VERSION_TABLE, ("version_num",))}
         if not versions <= VERSIONS or not versions:
             told = ", ".join(sorted(versions))[:100] or "none"
             self.sink.add_finding(
@@ -125,47 +110,35 @@ class _Memory:
             )  # fmt: skip
             return
         models = self._models()
-        attempts: dict[str, tuple[int, str, int, str | None]] = {}
         prompts = self._prompts()
-        for attack in self._rows(
+        for attack in self.database.rows(
             "AttackResultEntries", ("conversation_id", "objective", "outcome", "timestamp", "pyrit_version")
         ):
-            self._attack(attack, models, attempts)
-        self._scores(models, attempts, prompts)
+            self._attack(attack, models)
+        self.scorers.see(self.database.rows("ScoreEntries", SCORER_COLUMNS))
+        self._scores(models, prompts, self._last(prompts))
         for (run, rater), scale in self.scales.items():
-            direction = "lower is better" if rater == OUTCOME else "unknown"
+            low, high = scale.within(0.0, 1.0)
+            direction: Direction = "lower is better" if rater == OUTCOME else "unknown"
             self.sink.add_metric(
                 run,
                 Metric(
-                    rater=rater, name=rater, kind=self.kinds[run, rater], direction=direction,  # type: ignore[arg-type]
-                    scale=scale.kind, minimum=0.0, maximum=1.0,
+                    rater=rater, name=rater, kind=self.kinds[run, rater], direction=direction,
+                    scale=scale.kind, minimum=low, maximum=high,
                     note="1: the objective was achieved" if rater == OUTCOME else "",
                 ),
             )  # fmt: skip
 
-    def _rows(self, table: str, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Yield rows of a table, with None for columns that it does not have."""
-        if table not in self.tables:
-            return
-        have = {str(row[1]) for row in self.database.execute(f'PRAGMA table_info("{table}")')}
-        wanted = [column for column in columns if column in have]
-        if not wanted:
-            return
-        names = ", ".join(f'"{column}"' for column in wanted)
-        order = ' ORDER BY "timestamp", rowid' if "timestamp" in have else " ORDER BY rowid"
-        query = f'SELECT {names} FROM "{table}"{order} LIMIT {MAX_ROWS}'  # noqa: S608 - names of ours
-        for row in self.database.execute(query):
-            yield dict.fromkeys(columns) | dict(zip(wanted, row, strict=True))
-
     def _models(self) -> dict[str, str]:
         """Return the model of each conversation: name of the model, else class of the target."""
+        rows = self.database.rows
         targets = {
             str(row["hash"]): plain.text(row["model_name"]) or plain.text(row["class_name"]) or "unknown"
-            for row in self._rows("TargetIdentifiers", ("hash", "model_name", "class_name"))
+            for row in rows("TargetIdentifiers", ("hash", "model_name", "class_name"))
         }
         return {
             str(row["conversation_id"]): targets.get(str(row["target_identifier_hash"]), "unknown")
-            for row in self._rows("Conversations", ("conversation_id", "target_identifier_hash"))
+            for row in rows("Conversations", ("conversation_id", "target_identifier_hash"))
         }
 
     def _prompts(self) -> dict[str, tuple[str, str | None]]:
@@ -173,7 +146,7 @@ class _Memory:
         first: dict[str, str] = {}
         messages: dict[str, tuple[str, str | None]] = {}
         columns = ("id", "conversation_id", "role", "original_value", "original_value_data_type", "timestamp")
-        for row in self._rows("PromptMemoryEntries", columns):
+        for row in self.database.rows("PromptMemoryEntries", columns):
             conversation = str(row["conversation_id"])
             text = plain.text(row["original_value"])
             if row["role"] == "user" and row["original_value_data_type"] == "text" and text is not None:
@@ -197,61 +170,72 @@ class _Memory:
             )
         return self.runs[model]
 
-    def _attack(
-        self, attack: dict[str, Any], models: dict[str, str],
-        attempts: dict[str, tuple[int, str, int, str | None]],
-    ) -> None:  # fmt: skip
+    def _attack(self, attack: dict[str, Any], models: dict[str, str]) -> None:
         conversation, objective = str(attack["conversation_id"]), plain.text(attack["objective"])
-        run = self._run(models.get(conversation, "unknown"), attack["pyrit_version"])
         digest = self.sink.add_prompt(objective) if objective is not None else None
+        run = self._run(models.get(conversation, "unknown"), attack["pyrit_version"])
+        place = self._place(conversation, run, digest)
+        score = OUTCOMES.get(str(attack["outcome"]).lower())
+        self._score(place, OUTCOME, RaterKind.PROGRAM, score, Cause.UNKNOWN)
+
+    def _place(self, conversation: str, run: int, digest: str | None) -> Place:
         item = digest or conversation
         self.tries[run, item] += 1
-        attempts[conversation] = (run, item, self.tries[run, item], digest)
-        score = OUTCOMES.get(str(attack["outcome"]).lower())
-        self._score(attempts[conversation], OUTCOME, RaterKind.PROGRAM, score, Cause.UNKNOWN)
+        self.places[conversation] = Place(run, item, self.tries[run, item], digest)
+        return self.places[conversation]
+
+    def _last(self, prompts: dict[str, tuple[str, str | None]]) -> dict[tuple[str, str], str]:
+        """Return, by conversation and rater, the message that was rated last."""
+        last: dict[tuple[str, str], str] = {}
+        for row in self.database.rows("ScoreEntries", SCORE_COLUMNS):
+            message, rater = str(row["prompt_request_response_id"]), self.scorers.rater_of(row)
+            if rater is not None and message in prompts:
+                last[prompts[message][0], rater[0]] = message
+        return last
 
     def _scores(
-        self, models: dict[str, str], attempts: dict[str, tuple[int, str, int, str | None]],
-        prompts: dict[str, tuple[str, str | None]],
+        self, models: dict[str, str], prompts: dict[str, tuple[str, str | None]],
+        last: dict[tuple[str, str], str],
     ) -> None:  # fmt: skip
-        columns = (
-            "score_value", "score_type", "scorer_class_identifier", "prompt_request_response_id", "status",
-            "pyrit_version", "timestamp",
-        )  # fmt: skip
-        lost = 0
-        for row in self._rows("ScoreEntries", columns):
-            conversation, digest = prompts.get(str(row["prompt_request_response_id"]), (None, None))
-            if conversation is None:
-                lost += 1
+        lost = earlier = 0
+        for row in self.database.rows("ScoreEntries", SCORE_COLUMNS):
+            message, found = str(row["prompt_request_response_id"]), self.scorers.rater_of(row)
+            conversation, digest = prompts.get(message, (None, None))
+            if conversation is None or found is None:
+                lost += conversation is None
                 continue
-            place = attempts.get(conversation)
+            if last[conversation, found[0]] != message:
+                earlier += 1
+                continue
+            place = self.places.get(conversation)
             if place is None:
                 run = self._run(models.get(conversation, "unknown"), row["pyrit_version"])
-                item = digest or conversation
-                self.tries[run, item] += 1
-                place = attempts[conversation] = (run, item, self.tries[run, item], digest)
-            name, kind = _scorer(row["scorer_class_identifier"])
+                place = self._place(conversation, run, digest)
             complete = row["status"] in {None, "complete"}
-            self._score(place, name, kind, _number(row) if complete else None, Cause.JUDGE_ERROR)
-        if lost:
-            self.sink.add_finding(
-                "warning", "lost_scores", f"{lost:,} scores belong to no message of this memory",
-                file=self.source.name,
-            )  # fmt: skip
+            self._score(place, *found, _number(row) if complete else None, Cause.JUDGE_ERROR)
+        self._say_left_out(lost, earlier)
 
-    def _score(
-        self, place: tuple[int, str, int, str | None], rater: str, kind: RaterKind, score: float | None,
-        cause: Cause,
-    ) -> None:  # fmt: skip
-        run, item, attempt, digest = place
+    def _say_left_out(self, lost: int, earlier: int) -> None:
+        told: list[tuple[Severity, str, int, str]] = [
+            ("warning", "lost_scores", lost, "scores belong to no message of this memory"),
+            ("note", "earlier_turns", earlier, "scores are of earlier turns of a conversation; that of the "
+             "last one counts"),
+            ("error", "too_many_raters", self.scorers.dropped, f"scores are of more than {MAX_SCORERS:,} "
+             "scorers and were left out"),
+        ]  # fmt: skip
+        for severity, code, count, text in told:
+            if count:
+                self.sink.add_finding(severity, code, f"{count:,} {text}", file=self.source.name)
+
+    def _score(self, place: Place, rater: str, kind: RaterKind, score: float | None, cause: Cause) -> None:
         if self.options.scorers and rater not in self.options.scorers:
             return
-        scale = self.scales.setdefault((run, rater), SeenScale())
-        self.kinds.setdefault((run, rater), kind)
+        scale = self.scales.setdefault((place.run, rater), SeenScale())
+        self.kinds.setdefault((place.run, rater), kind)
         if score is not None:
             scale.see(score)
         self.sink.add_score(
-            run, item, rater=rater, score=score, attempt=attempt, item_digest=digest,
+            place.run, place.item, rater=rater, score=score, attempt=place.attempt, item_digest=place.digest,
             status=Status.SCORED if score is not None else Status.UNSCORED,
             cause=None if score is not None else cause,
         )  # fmt: skip
@@ -262,18 +246,3 @@ def _number(row: dict[str, Any]) -> float | None:
     if row["score_type"] == "true_false":
         return {"true": 1.0, "false": 0.0}.get(str(value).strip().lower())
     return plain.number(value)
-
-
-def _scorer(identifier: Any) -> tuple[str, RaterKind]:
-    """Return name and kind of a scorer, from its identifier (JSON, or a table in other versions)."""
-    whole: Any = identifier
-    if isinstance(identifier, str):
-        try:
-            whole = json.loads(identifier)
-        except (ValueError, RecursionError):
-            whole = {}
-    told = plain.table(whole)
-    name = plain.text(told.get("class_name")) or plain.text(told.get("__type__")) or "scorer"
-    if HUMAN.search(name):
-        return name[:200], RaterKind.HUMAN
-    return name[:200], RaterKind.JUDGE if JUDGED.search(name) else RaterKind.PROGRAM

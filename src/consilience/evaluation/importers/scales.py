@@ -34,3 +34,9 @@ class SeenScale:
         if self.low is None:
             return "unknown"
         return "binary" if self.binary else "continuous"
+
+    def within(self, low: float, high: float) -> tuple[float | None, float | None]:
+        """Return the ends that a source tells of a scale, or None and None where a score lies beyond."""
+        if self.low is None or self.high is None or (low <= self.low and self.high <= high):
+            return low, high
+        return None, None

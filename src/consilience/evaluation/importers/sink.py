@@ -1,8 +1,8 @@
 """What readers write into: rows of scores in bounded memory, runs, findings, summaries.
 
 Responsible for collecting what readers find and for writing `scores.parquet` and `items.parquet`. Invariants:
-- at most FLUSH_ROWS rows, and prompts of about FLUSH_CHARS characters, are held as Python objects, the rest
-  is in a scratch database;
+- at most FLUSH_ROWS rows are held as Python objects, the rest is in a scratch database; the texts of prompts
+  are in a scratch file;
 - one laboratory, model, language, concept, item, attempt and rater has one row: of equal rows one stays, of
   rows that contradict each other the first stays, and a finding counts the others;
 - a prompt that stands under several ids of one run is one item with a finding, never two;
@@ -12,31 +12,33 @@ Responsible for collecting what readers find and for writing `scores.parquet` an
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from consilience.errors import LimitError
+from consilience.evaluation.importers import clean_names
+from consilience.evaluation.importers.clean_names import clean_name
 from consilience.evaluation.importers.imported import Finding, ImportedRun, Metric, Severity, Summary
+from consilience.evaluation.importers.private import without_secrets
 from consilience.evaluation.importers.prompt import prompt_digest
+from consilience.evaluation.importers.prompt_file import PromptFile
 from consilience.evaluation.scores import Cause, Status
 
 if TYPE_CHECKING:
     import duckdb
 
-FLUSH_ROWS = 50_000
+FLUSH_ROWS = 20_000
 """Rows held in memory before they go to the scratch database."""
-FLUSH_CHARS = 8_000_000
-"""Characters of prompts held in memory before they go there."""
 KNOWN_PROMPTS = 200_000
 """Digests of prompts held in memory, so that a prompt is kept once; more are looked up in the database."""
 MAX_RUNS = 10_000
 """Runs (task × model) of one import."""
 MAX_FINDINGS = 1_000
 """Different findings of one import; further ones are counted."""
-MAX_NAME = 200
+MAX_NAME = clean_names.MAX_NAME
 """Characters of a name in the scores table."""
 MAX_PROMPT = 65_536
 """Characters of a prompt that are kept for matching; the digest is of all of it."""
@@ -48,6 +50,7 @@ COLUMNS = (
 
 
 TOLD = "told.json"
+TABLES = ("row", "prompt")
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -78,20 +81,20 @@ class Sink:
             config={
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
-                "memory_limit": "128MB",
+                "memory_limit": "112MB",
                 "threads": "1",
                 "temp_directory": str(scratch / "spill"),
             },
         )
         self._database.execute(f"CREATE TABLE row ({COLUMNS})")
-        self._database.execute("CREATE TABLE prompt (item_digest VARCHAR, text VARCHAR)")
+        self._database.execute("CREATE TABLE prompt (item_digest VARCHAR, place BIGINT, size INTEGER)")
+        self.prompts = PromptFile(scratch)
         self.runs: list[ImportedRun] = []
         self.metrics: list[dict[str, Metric]] = []
         self.summaries: list[Summary] = []
         self._findings: dict[tuple[str, str, str], Finding] = {}
         self._rows: list[tuple[Any, ...]] = []
-        self._prompts: dict[str, str] = {}
-        self._prompt_chars = 0
+        self._prompts: dict[str, tuple[int, int]] = {}
         self._known_prompts: set[bytes] = set()
         self._forgot_prompts = False
         self.n_rows = 0
@@ -100,7 +103,7 @@ class Sink:
 
     @property
     def database(self) -> duckdb.DuckDBPyConnection:
-        """The scratch database with the tables `row` and `prompt`, all rows in it."""
+        """The scratch database with the tables `row` and `prompt`, all rows in it; texts are in `prompts`."""
         self._flush()
         return self._database
 
@@ -112,33 +115,33 @@ class Sink:
         """
         if len(self.runs) >= MAX_RUNS:
             raise LimitError(f"more than {MAX_RUNS:,} runs", next_step="Import fewer files at once.")
-        self.runs.append(run)
-        self.metrics.append({metric.rater: metric for metric in run.metrics})
+        self.runs.append(self._public(run))
+        self.metrics.append({})
+        for metric in run.metrics:
+            self.add_metric(len(self.runs) - 1, metric)
         return len(self.runs) - 1
 
     def change_run(self, run: int, **fields: Any) -> None:
         """Tell what only became known while reading, such as `state` or `language`."""
-        self.runs[run] = msgspec.structs.replace(self.runs[run], **fields)
+        self.runs[run] = self._public(msgspec.structs.replace(self.runs[run], **fields))
+
+    def _public(self, run: ImportedRun) -> ImportedRun:
+        """Return the run without settings that may be secrets, which a finding names."""
+        sampling, settings = without_secrets(run.sampling), without_secrets(run.settings)
+        for name in (*sampling[1], *settings[1]):
+            self.add_finding(
+                "note", "secret_left_out", f"the setting {name[:100]} may be a secret and was left out",
+                file=run.file,
+            )  # fmt: skip
+        return msgspec.structs.replace(
+            run, sampling=sampling[0], settings=settings[0], model=clean_name(run.model),
+            task=clean_name(run.task), concept=clean_name(run.concept),
+        )  # fmt: skip
 
     def add_metric(self, run: int, metric: Metric) -> None:
         """Tell what the scores of one rater mean; told again, the later counts."""
-        self.metrics[run][metric.rater] = metric
-
-    def rename_raters(self, names: Mapping[str, str]) -> None:
-        """Give raters other names, in rows, metrics and summaries; called when all is read.
-
-        Args:
-            names: Name in the source → name in the scores table.
-        """
-        for old, new in names.items():
-            self.database.execute("UPDATE row SET rater = ? WHERE rater = ?", [new, old])
-        for metrics in self.metrics:
-            for old, new in names.items():
-                if old in metrics:
-                    metrics[new] = msgspec.structs.replace(metrics.pop(old), rater=new)
-        self.summaries = [
-            msgspec.structs.replace(told, rater=names.get(told.rater, told.rater)) for told in self.summaries
-        ]
+        rater = clean_name(metric.rater)
+        self.metrics[run][rater] = msgspec.structs.replace(metric, rater=rater)
 
     def add_prompt(self, text: str) -> str:
         """Keep the text of a prompt for matching and return its digest."""
@@ -149,10 +152,10 @@ class Sink:
                 self._known_prompts.clear()
                 self._forgot_prompts = True
             self._known_prompts.add(key)
-            kept = self._prompts.setdefault(digest, text[:MAX_PROMPT])
-            self._prompt_chars += len(kept)
-            if self._prompt_chars >= FLUSH_CHARS:
-                self._flush()
+            if digest not in self._prompts:
+                self._prompts[digest] = self.prompts.append(text[:MAX_PROMPT])
+                if len(self._prompts) >= FLUSH_ROWS:
+                    self._flush()
         return digest
 
     def add_score(
@@ -177,8 +180,11 @@ class Sink:
         """
         self._rows.append(
             (
-                run, item, item_digest, attempt, rater, score, status.value,
-                None if cause is None else cause.value, language, concept, generation, self.n_rows,
+                run, item if item.isprintable() else clean_name(item), item_digest, attempt,
+                clean_name(rater), score, status.value, None if cause is None else cause.value, language,
+                None if concept is None else clean_name(concept),
+                generation if generation is None or generation.isprintable() else clean_name(generation),
+                self.n_rows,
             )
         )  # fmt: skip
         self.n_rows += 1
@@ -202,7 +208,10 @@ class Sink:
                 next_step=next_step,
             )  # fmt: skip
 
-    def add_summary(self, run: int, rater: str, statistic: str, told: float | None, reason: str = "") -> None:
+    def add_summary(
+        self, run: int, rater: str, statistic: str, told: float | None, reason: str = "",
+        decimals: int | None = None,
+    ) -> None:  # fmt: skip
         """Add a number that the source tells of its items; it is compared with the items when all are read.
 
         Args:
@@ -211,16 +220,18 @@ class Sink:
             statistic: `mean`, `n` (scored rows) or `items`; others are kept with a reason.
             told: As the source has it.
             reason: Why it cannot be compared, if so.
+            decimals: Digits after the point that the source rounds to; None: it writes all digits.
         """
         self.summaries.append(
             Summary(
                 run=run,
-                rater=rater,
+                rater=clean_name(rater),
                 statistic=statistic,
                 told=told,
                 computed=None,
                 agrees=None,
                 reason=reason,
+                decimals=decimals,
             )
         )
 
@@ -243,29 +254,45 @@ class Sink:
                 name: _array(values, name, np)
                 for name, values in zip(names, zip(*self._rows, strict=True), strict=True)
             }
-            self._database.register("incoming", columns)
-            self._database.execute(f"INSERT INTO row SELECT {', '.join(names)} FROM incoming")  # noqa: S608
-            self._database.unregister("incoming")
+            self._insert(f"INSERT INTO row SELECT {', '.join(names)} FROM incoming", columns)  # noqa: S608
             self._rows.clear()
             if self.on_rows is not None:
                 self.on_rows(self.n_rows)
         if self._prompts:
-            texts = {
-                "item_digest": np.array(list(self._prompts), dtype=object),
-                "text": np.array(list(self._prompts.values()), dtype=object),
-            }
-            self._database.register("incoming", texts)
-            new = " WHERE item_digest NOT IN (SELECT item_digest FROM prompt)" if self._forgot_prompts else ""
-            self._database.execute(f"INSERT INTO prompt SELECT item_digest, text FROM incoming{new}")  # noqa: S608
-            self._database.unregister("incoming")
+            self._insert_prompts(np)
             self._prompts.clear()
-            self._prompt_chars = 0
+
+    def _insert_prompts(self, np: Any) -> None:
+        places, sizes = zip(*self._prompts.values(), strict=True)
+        columns = {
+            "item_digest": np.array(list(self._prompts), dtype=object),
+            "place": np.array(places, dtype=np.int64), "size": np.array(sizes, dtype=np.int64),
+        }  # fmt: skip
+        new = " WHERE item_digest NOT IN (SELECT item_digest FROM prompt)" if self._forgot_prompts else ""
+        self._insert(f"INSERT INTO prompt SELECT item_digest, place, size FROM incoming{new}", columns)  # noqa: S608
+
+    def _insert(self, query: str, columns: dict[str, Any]) -> None:
+        """Insert columns; texts that are no UTF-8 are escaped, which only they pay for."""
+        import duckdb
+
+        try:
+            self._database.register("incoming", columns)
+            self._database.execute(query)
+        except (duckdb.InvalidInputException, UnicodeEncodeError):
+            columns = {
+                name: values if values.dtype != object else _encodable(values)
+                for name, values in columns.items()
+            }
+            self._database.register("incoming", columns)
+            self._database.execute(query)
+        self._database.unregister("incoming")
 
     def save(self, folder: Path) -> None:
         """Write everything into a folder, for `join` of another sink."""
-        for table in ("row", "prompt"):
+        for table in TABLES:
             place = "'" + str(folder / f"{table}.parquet").replace("'", "''") + "'"
             self.database.execute(f"COPY {table} TO {place} (FORMAT parquet, COMPRESSION zstd)")
+        self.prompts.save(folder)
         told = _Told(
             tuple(self.runs), tuple(self.metrics), tuple(self.summaries), tuple(self._findings.values()),
             self.n_rows, self.dropped_findings,
@@ -287,16 +314,17 @@ class Sink:
         for finding in told.findings:
             self._join_finding(finding)
         self.dropped_findings += told.dropped_findings
-        rows, prompts = (glob.escape(str(folder / f"{table}.parquet")) for table in ("row", "prompt"))
+        places = {table: glob.escape(str(folder / f"{table}.parquet")) for table in TABLES}
         self.database.execute(
             "INSERT INTO row SELECT * REPLACE (run + $first AS run, number + $before AS number) "
-            "FROM read_parquet($rows)", {"first": first, "before": self.n_rows, "rows": rows},
+            "FROM read_parquet($rows)", {"first": first, "before": self.n_rows, "rows": places["row"]},
         )  # fmt: skip
         self.n_rows += told.n_rows
         self._database.execute(
-            "INSERT INTO prompt SELECT * FROM read_parquet($prompts) "
-            "WHERE item_digest NOT IN (SELECT item_digest FROM prompt)", {"prompts": prompts},
-        )  # fmt: skip
+            "INSERT INTO prompt SELECT item_digest, place + $before, size FROM read_parquet($prompts) "
+            "WHERE item_digest NOT IN (SELECT item_digest FROM prompt)",
+            {"prompts": places["prompt"], "before": self.prompts.append_file(folder)},
+        )
         self._forgot_prompts = True
 
     def _join_finding(self, finding: Finding) -> None:
@@ -312,6 +340,19 @@ class Sink:
     def close(self) -> None:
         """Close the scratch database."""
         self._database.close()
+        self.prompts.close()
+
+
+def encodable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: half of a surrogate pair becomes its escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _encodable(values: Any) -> Any:
+    """Return an array of texts and None as UTF-8 can hold them."""
+    import numpy as np
+
+    return np.array([encodable(v) if isinstance(v, str) else v for v in values], dtype=object)
 
 
 def _array(values: Any, name: str, np: Any) -> Any:

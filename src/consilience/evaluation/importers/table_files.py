@@ -296,7 +296,7 @@ def _parquet_columns(source: Source) -> dict[str, str] | None:
     try:
         with duckdb.connect(":memory:", config=_settings()) as database:
             found = database.execute(f"DESCRIBE SELECT * FROM {_scan(source)}").fetchall()
-    except (duckdb.Error, UnicodeDecodeError):
+    except (duckdb.Error, UnicodeDecodeError, MemoryError, OverflowError, ValueError):
         return None
     return {str(row[0]): str(row[1]) for row in found} if len(found) <= MAX_COLUMNS else None
 
@@ -328,7 +328,7 @@ def _parquet_records(table: Table, source: Source, sink: Sink, wanted: Sequence[
                         )  # fmt: skip
                     else:
                         yield Record(number, None, dict(zip(chosen, cells, strict=True)))
-    except (duckdb.Error, UnicodeDecodeError) as error:
+    except (duckdb.Error, UnicodeDecodeError, MemoryError, OverflowError, ValueError) as error:
         sink.add_finding(
             "error", "broken_table", f"the file cannot be read beyond row {number:,} "
             f"({type(error).__name__})", file=source.name, next_step="Write it again.",

@@ -48,9 +48,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """Columns that make the prompt together."""
     task: str
     direction: Direction = "unknown"
+    """Of all raters, where no column tells it of each."""
     scale: ScaleKind | None = None
     """None: seen from the scores."""
     bounds: tuple[float, float] | None = None
+    """Ends of the scale; None: not known."""
     note: str = ""
     row_is_item: bool = False
     """Every row is an item, also where two have the same prompt."""
@@ -78,8 +80,8 @@ def check_map(columns: Mapping[str, str]) -> None:
             "a column map names the score, and the item or the prompt",
             next_step="Such as --column item=id --column score=correct.",
         )
-    direction = columns.get("direction")
-    if direction is not None and direction.removeprefix("=") not in DIRECTIONS:
+    direction = columns.get("direction", "")
+    if direction.startswith("=") and direction[1:] not in DIRECTIONS:
         raise InputError("the direction is `higher` or `lower`", next_step="Write --column direction==lower.")
     if columns.get("score", "").startswith("="):
         raise InputError("a score is a column and not one value", next_step="Write --column score=THEIRS.")
@@ -116,7 +118,9 @@ def missing_columns(table: Table, columns: Mapping[str, str]) -> list[str]:
     theirs = [
         part
         for ours, value in columns.items()
-        if not value.startswith("=") and ours != "direction" and value not in table.columns
+        if not value.startswith("=")
+        and not (ours == "direction" and value in DIRECTIONS)
+        and value not in table.columns
         for part in (value.split(",") if ours == "score" else [value])
     ]
     return [part for part in theirs if part not in table.columns]
@@ -137,17 +141,19 @@ def _mapped(table: Table, stem: str, columns: Mapping[str, str]) -> Layout | Non
     scores = (score,) if score in table.columns else tuple(score.split(","))
     fields = {ours: theirs for ours, theirs in columns.items() if not theirs.startswith("=")}
     constants = {ours: theirs[1:] for ours, theirs in columns.items() if theirs.startswith("=")}
-    direction = columns.get("direction", "=").removeprefix("=")
+    direction = columns.get("direction", "=")
+    if direction in table.columns:
+        direction = "="
+    else:
+        fields.pop("direction", None)
     return Layout(
         format=f"table ({table.form})",
-        fields={
-            ours: theirs for ours, theirs in fields.items() if ours not in {"score", "prompt", "direction"}
-        },
+        fields={ours: theirs for ours, theirs in fields.items() if ours not in {"score", "prompt"}},
         constants={ours: value for ours, value in constants.items() if ours != "direction"},
         scores=scores,
         prompt=(fields["prompt"],) if "prompt" in fields else (),
         task=stem,
-        direction=DIRECTIONS.get(direction, "unknown"),
+        direction=DIRECTIONS.get(direction.removeprefix("="), "unknown"),
     )
 
 

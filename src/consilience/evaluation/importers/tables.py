@@ -13,13 +13,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from consilience.evaluation.importers import plain
-from consilience.evaluation.importers.imported import ImportedRun, Metric, Options
+from consilience.evaluation.importers.clean_names import MAX_NAME, clean_name
+from consilience.evaluation.importers.imported import Direction, ImportedRun, Metric, Options
 from consilience.evaluation.importers.prompt import joined
 from consilience.evaluation.importers.scales import SeenScale
-from consilience.evaluation.importers.sink import MAX_NAME, Sink
+from consilience.evaluation.importers.sink import Sink
 from consilience.evaluation.importers.source import HEAD_BYTES, Source
 from consilience.evaluation.importers.table_files import Record, Table, look, records, wrong_encoding
 from consilience.evaluation.importers.table_layout import (
+    DIRECTIONS,
     Layout,
     check_map,
     layout_of,
@@ -48,6 +50,7 @@ TEXTS = {
     "no_item": "rows have neither an item nor a prompt and were left out",
     "attempt": f"rows have an attempt that is no whole number from 0 to {MAX_ATTEMPT:,} and were left out",
     "language": "languages are no language tags (BCP 47) and were left out",
+    "direction": "directions are none of higher and lower and were left out",
     "rater_kind": "kinds of raters are none of program, judge and human; they were taken from the names",
     "simulated": "ratings are marked as simulated and were left out",
 }
@@ -120,6 +123,7 @@ class _Place(NamedTuple):
     """Where the scores of a row belong."""
 
     run: int
+    concept: str
     item: str
     attempt: int
     digest: str | None
@@ -135,6 +139,8 @@ class _Rows:
         self.runs: dict[tuple[str, str], int] = {}
         self.kinds: dict[tuple[int, str], RaterKind] = {}
         self.scales: dict[tuple[int, str], SeenScale] = {}
+        self.directions: dict[tuple[str, str], set[Direction]] = {}
+        """Concept and rater → directions that rows tell."""
         self.words: dict[str, float] = {}
         self.faults: Counter[str] = Counter()
         self.first: dict[str, Record] = {}
@@ -153,14 +159,27 @@ class _Rows:
                 f"{count:,} {TEXTS[code]}", file=self.source.name, line=at.line, offset=at.offset,
                 next_step=STEPS.get(code),
             )  # fmt: skip
+        self._say_directions()
+        concepts = {run: concept for (_, concept), run in self.runs.items()}
         for (run, rater), scale in self.scales.items():
-            self.sink.add_metric(run, self._metric(rater, self.kinds[run, rater], scale))
+            told = self.directions.get((concepts[run], rater), {self.layout.direction})
+            direction = next(iter(told)) if len(told) == 1 else "unknown"
+            self.sink.add_metric(run, self._metric(rater, self.kinds[run, rater], scale, direction))
         if self.from_zero:
             runs = ", ".join(str(run) for run in self.runs.values())
             self.sink.database.execute(f"UPDATE row SET attempt = attempt + 1 WHERE run IN ({runs})")  # noqa: S608
             self.sink.add_finding(
                 "note", "attempts_from_0", "attempts are counted from 0 there, and from 1 here",
                 file=self.source.name,
+            )  # fmt: skip
+
+    def _say_directions(self) -> None:
+        both = sorted({rater for (_, rater), told in self.directions.items() if len(told) > 1})
+        if both:
+            self.sink.add_finding(
+                "warning", "direction_contradicts", f"rows of {len(both):,} raters, such as {both[0][:100]}, "
+                "tell both higher and lower as better; their direction is not known", file=self.source.name,
+                next_step="Correct the column, or name one direction: --column direction==lower.",
             )  # fmt: skip
 
     def _say_form(self) -> None:
@@ -228,7 +247,15 @@ class _Rows:
         concept = _text(self._cell(record, "concept")) or self.layout.task
         generation = _text(self._cell(record, "generation"))
         run = self._run(plain.without_path(model)[:1_000], concept[:1_000])
-        return _Place(run, item[:1_000], attempt, digest, language, generation and generation[:MAX_NAME])
+        return _Place(
+            run,
+            concept[:1_000],
+            item[:1_000],
+            attempt,
+            digest,
+            language,
+            generation and generation[:MAX_NAME],
+        )
 
     def _run(self, model: str, concept: str) -> int:
         if (model, concept) not in self.runs:
@@ -260,6 +287,7 @@ class _Rows:
         key = (place.run, rater)
         if key not in self.kinds:
             self.kinds[key], self.scales[key] = self._kind(record, rater), SeenScale()
+        self._direction(record, place.concept, rater)
         score = self._number(record, value)
         if score is not None:
             self.scales[key].see(score)
@@ -269,6 +297,16 @@ class _Rows:
             status=status, cause=cause, attempt=place.attempt, item_digest=place.digest,
             language=place.language, generation=place.generation,
         )  # fmt: skip
+
+    def _direction(self, record: Record, concept: str, rater: str) -> None:
+        if "direction" not in self.layout.fields:
+            return
+        word = _text(self._cell(record, "direction"))
+        found = None if word is None else DIRECTIONS.get(word.strip().lower())
+        if found is not None:
+            self.directions.setdefault((concept, rater), set()).add(found)
+        elif word is not None:
+            self._fault("direction", record)
 
     def _status(self, record: Record, score: float | None) -> tuple[Status, Cause | None]:
         told = _text(self._cell(record, "status"))
@@ -303,15 +341,12 @@ class _Rows:
             return None
         return score
 
-    def _metric(self, rater: str, kind: RaterKind, scale: SeenScale) -> Metric:
-        low, high = self.layout.bounds or ((0.0, 1.0) if scale.kind == "binary" else (None, None))
-        inside = (
-            scale.low is None or low is None or (low <= scale.low and (scale.high or 0.0) <= (high or 0.0))
-        )
+    def _metric(self, rater: str, kind: RaterKind, scale: SeenScale, direction: Direction) -> Metric:
+        low, high = (None, None) if self.layout.bounds is None else scale.within(*self.layout.bounds)
+        inside = self.layout.bounds is None or low is not None
         return Metric(
-            rater=rater, name=rater, kind=kind, direction=self.layout.direction,
-            scale=(self.layout.scale or scale.kind) if inside else scale.kind,
-            minimum=low if inside else None, maximum=high if inside else None,
+            rater=rater, name=rater, kind=kind, direction=direction,
+            scale=(self.layout.scale or scale.kind) if inside else scale.kind, minimum=low, maximum=high,
             values=dict(self.words), note=self.layout.note,
         )  # fmt: skip
 
@@ -327,4 +362,4 @@ def _text(value: Any) -> str | None:
 
 def _name(text: str) -> str:
     """Return the name of a rater as the scores table can hold it."""
-    return "".join(c if c.isprintable() else " " for c in text).strip()[:MAX_NAME] or "unknown"
+    return clean_name(text)

@@ -32,6 +32,10 @@ MAX_RATIO = 1_000
 """Times its packed size that an entry above RATIO_FROM may unpack to."""
 RATIO_FROM = 16 * 2**20
 """Bytes below which the ratio of an entry is not looked at."""
+MAX_SUM_RATIO = 400
+"""Times its size that a zip file may unpack to, all that is read of it together."""
+SUM_FROM = 2**30
+"""Bytes below which that is not looked at."""
 MAX_WINDOW_BYTES = 64 * 2**20
 """Memory that a zstd frame may ask for."""
 
@@ -51,6 +55,7 @@ class ZipEntries(ZipDirectory):
         super().__init__(stream, size)
         self._zstd = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
         self._unpacked = 0
+        self._room = min(MAX_UNPACKED_BYTES, max(SUM_FROM, MAX_SUM_RATIO * size))
 
     def read(self, entry: Entry) -> bytes:
         """Unpack a whole entry of at most MAX_WHOLE_BYTES.
@@ -118,7 +123,7 @@ class ZipEntries(ZipDirectory):
         if bomb or entry.size > MAX_ENTRY_BYTES:
             raise EntryError("entry_too_large", "an entry unpacks to more than is allowed", entry.offset)
         self._unpacked += entry.size
-        if self._unpacked > MAX_UNPACKED_BYTES:
+        if self._unpacked > self._room:
             raise EntryError("archive_too_large", "the entries unpack to more than is allowed", entry.offset)
         header = self.bytes_at(entry.offset, LOCAL_HEADER.size + MAX_NAME_BYTES)
         name = entry.name.encode("utf-8", "surrogateescape")

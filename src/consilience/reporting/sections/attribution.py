@@ -76,7 +76,7 @@ def _block(
         heading=context.voice.t(
             "What goes with the spread: {title}", title=context.concept_and_model(table.concept, table.model)
         ),
-        sentences=tuple(_sentences(context, table, ordered)),
+        sentences=(*_sentences(context, table, ordered), *context.as_given(table.rater)),
         forest=_forest(context, ordered, number) if ordered else None,
         table=_table(context, ordered, number) if ordered else None,
     )
@@ -132,6 +132,8 @@ def _sentences(context: Context, table: BetweenLaboratories, found: list[Attribu
     else:
         told = [voice.t("No recorded setting clearly goes with the spread. The closest: {how}.", how=how)]
     told += _more(context, first)
+    if first.equal_weights:
+        told.append(voice.t("All laboratories count the same here, whatever their errors."))
     told.append(
         voice.t(
             "This is an association and no proof: whatever else differs between these laboratories may be "

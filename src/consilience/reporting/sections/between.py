@@ -67,7 +67,7 @@ def _block(context: Context, table: BetweenLaboratories, number: int) -> Between
     key = f"{context.key(table.concept, table.model)}-{number}"
     return BetweenBlock(
         heading=heading,
-        sentences=tuple(_sentences(context, table)),
+        sentences=(*context.as_given(table.rater), *_sentences(context, table)),
         forest=_forest(context, table, key) if table.laboratories else None,
         scores=_score_table(context, table, key) if several else None,
         leave_one_out=_leave_one_out(context, table, key) if several and table.leave_one_out else None,
@@ -298,11 +298,19 @@ def _leave_one_out(context: Context, table: BetweenLaboratories, key: str) -> Da
             if rest is None
             else voice.write("spread", rest, scale)
         )
-        rows.append((context.name(laboratory), told))
+        rows.append((context.name(laboratory), told, context.count(len(table.laboratories) - 1)))
     return data_table(
         f"table-leave-one-out-{key}",
-        voice.t("Spread between the other laboratories when one is left out"),
-        [(voice.t("Left out"), False), (voice.t("Spread of the others"), True)],
+        voice.t(
+            "Spread between the other laboratories when one is left out. No interval stands beside it: the "
+            "rows share all laboratories but one, and who is left out is chosen after looking; read the "
+            "interval of the spread of all."
+        ),
+        [
+            (voice.t("Left out"), False),
+            (voice.t("Spread of the others"), True),
+            (voice.t("Laboratories in it"), True),
+        ],
         rows,
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from markupsafe import Markup
 
 from consilience import languages
-from consilience.evaluation.joint_result import Cell, Estimate, Interval, JointResult, Message
+from consilience.evaluation.joint_result import Cell, Correction, Estimate, Interval, JointResult, Message
 from consilience.reporting import names, numbers, palette
 from consilience.reporting.charts import svg
 from consilience.reporting.charts.forest import Mark
@@ -42,6 +42,15 @@ class Context:
             },
             texts=texts,
         )
+        self.judges = frozenset(rater.id for rater in result.raters if rater.kind == "judge")
+        self._corrected = {
+            (one.model, one.concept, one.rater): one
+            for one in result.corrections
+            if one.laboratory is None
+            and one.language is None
+            and not one.simulated
+            and one.corrected.value is not None
+        }
         self._laboratory_index = {name: index for index, name in enumerate(result.laboratories)}
         self._concept_index = {concept.id: index for index, concept in enumerate(result.concepts)}
         self._model_index = {name: index for index, name in enumerate(result.models)}
@@ -104,6 +113,22 @@ class Context:
     def verdict_estimate(self, cell: Cell) -> Estimate:
         """Return the estimate that the protocol chose for the verdict."""
         return cell.benchmark if self.result.exercise.verdict_estimand == "benchmark" else cell.generalized
+
+    def corrected(self, cell: Cell) -> Correction | None:
+        """Return the number over everything with the rater's errors taken out, as real humans show them."""
+        return self._corrected.get((cell.model, cell.concept, cell.rater))
+
+    def as_given(self, *raters: str) -> list[Markup]:
+        """Say that numbers speak of scores as raters gave them, where one is a judge or could be corrected;
+        nothing for other programs and humans."""
+        corrected = {rater for _, _, rater in self._corrected}
+        named = [rater for rater in raters if rater in self.judges or rater in corrected]
+        if not named:
+            return []
+        told = self.voice.t(
+            "This speaks of scores as {raters} gave them: errors are not taken out.", raters=named
+        )
+        return [told]
 
     def interval(self, interval: Interval | None, *, binary: bool, kind: str = "score") -> Markup:
         """Write an interval as `48.1 to 66.0%`, or that there is none."""

@@ -117,6 +117,10 @@ def _told(context: Context, one: Correction) -> Markup:
     )
     if one.clipped:
         text += voice.t(" It lay outside the scale and is set to its end.")
+    if one.weight == 0:
+        text += voice.t(
+            " The rater’s scores have no weight in it: it is the mean of the human ratings alone."
+        )
     return text
 
 
@@ -129,22 +133,18 @@ def _needed(context: Context, one: Correction) -> Markup:
     voice = context.voice
     scale = {"scale": "binary" if context.is_binary(one.rater) else "continuous"}
     if one.human_needed is None:
-        return voice.t("How many would do is not known.")
-    if one.human_needed > one.n_judge:
-        return voice.t(
-            "To know it within {wanted:spread} about {needed:count} would be needed, more than the "
-            "{n_judge:count} answers there are.",
-            wanted=one.wanted,
-            needed=one.human_needed,
-            n_judge=one.n_judge,
-            **scale,
-        )
-    return voice.t(
+        if one.human_needed_reason is None:
+            return voice.t("How many would do is not known.")
+        return voice.t("No number is told: {reason}.", reason=voice.reason(one.human_needed_reason))
+    text = voice.t(
         "About {needed:count} would do to know it within {wanted:spread}.",
         wanted=one.wanted,
         needed=one.human_needed,
         **scale,
     )
+    if one.wanted_basis == "observed range":
+        text += voice.t(" (a twentieth of the range of the scores, since the scale is not known)")
+    return text
 
 
 def _told_pairs(context: Context, pairs: list[CorrectedDifference]) -> list[Markup]:
@@ -274,9 +274,26 @@ def _table_row(context: Context, one: Correction) -> tuple[Markup, ...]:
     for estimate in (one.raw, one.corrected, one.rogan_gladen):
         reading = context.reading(estimate, binary=binary)
         told = voice.t("{value} ({interval})", value=reading.value, interval=reading.interval)
+        if one.clipped if estimate is one.corrected else _at_an_end(one, estimate):
+            told = voice.t("{told}, set to the end of the scale", told=told)
         numbers.append(told if reading.known else reading.value)
     weight = voice.t("none") if one.weight is None else voice.write("number", one.weight)
-    return (place, *numbers, weight, context.count(one.n_human), context.count(one.human_needed))
+    if one.weight == 0:
+        weight = voice.t("{weight} (humans alone)", weight=weight)
+    return (place, *numbers, weight, context.count(one.n_human), _would_do(context, one))
+
+
+def _would_do(context: Context, one: Correction | CorrectedDifference) -> Markup:
+    """Write how many human ratings would do, or why no number is told."""
+    if one.human_needed is None and one.human_needed_reason is not None:
+        return context.voice.reason(one.human_needed_reason)
+    return context.count(one.human_needed)
+
+
+def _at_an_end(one: Correction, estimate: Estimate) -> bool:
+    """Whether the estimate of Rogan and Gladen stands at an end of the scale, where what lies beyond is set;
+    a rate that was so as scored is at the end by itself."""
+    return estimate is one.rogan_gladen and estimate.value in (0.0, 1.0) and estimate.value != one.raw.value
 
 
 def _differences(context: Context, number: int, pairs: list[CorrectedDifference]) -> DataTable:
@@ -296,6 +313,7 @@ def _differences(context: Context, number: int, pairs: list[CorrectedDifference]
             (voice.t("Interval"), True),
             (voice.t("Verdict"), False),
             (voice.t("Rated by humans"), True),
+            (voice.t("Human ratings that would do"), True),
         ],
         [_pair_row(context, pair) for pair in pairs],
     )
@@ -317,4 +335,5 @@ def _pair_row(context: Context, pair: CorrectedDifference) -> tuple[Markup, ...]
         reading.interval,
         verdict_word(context, pair.verdict),
         context.count(pair.n_human),
+        _would_do(context, pair),
     )

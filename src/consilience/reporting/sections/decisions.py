@@ -43,7 +43,7 @@ def _block(context: Context, study: DecisionStudy, number: int) -> DecisionBlock
     heading = context.concept_and_model(study.concept, study.model)
     return DecisionBlock(
         heading=heading,
-        lead=_lead(context, study),
+        lead=Markup(" ").join([_lead(context, study), *context.as_given(*(study.raters or (study.rater,)))]),
         sentences=tuple(_sentences(context, study)),
         forest=_forest(context, study, number) if study.more else None,
         table=_table(context, study, number, heading) if study.more else None,
@@ -77,7 +77,7 @@ def _width(context: Context, study: DecisionStudy, value: float | None) -> Marku
 def _sentences(context: Context, study: DecisionStudy) -> list[Markup]:
     if not study.more:
         return [context.not_estimable(study.reason)]
-    told = [_now(context, study)]
+    told = [_now(context, study), *_universe(context, study)]
     if study.half_width is not None and study.margin is not None:
         if study.half_width <= study.margin:
             told.append(context.voice.t("That is within it: nothing more is needed."))
@@ -107,6 +107,27 @@ def _now(context: Context, study: DecisionStudy) -> Markup:
         margin=_width(context, study, study.margin),
         aim=aim,
     )
+
+
+def _universe(context: Context, study: DecisionStudy) -> list[Markup]:
+    """Say what the mean is of whose width is told, and where the width says nothing."""
+    voice, told = context.voice, []
+    if study.speaks_of_further:
+        told.append(
+            voice.t(
+                "All half widths here speak of a mean over further {further:source} like these, not of these "
+                "alone; so they are wider than the intervals of the means above.",
+                further=list(study.speaks_of_further),
+            )
+        )
+    if study.capped:
+        told.append(
+            voice.t(
+                "The half width is half of the scale, the most there is: these data say next to nothing of "
+                "such a mean."
+            )
+        )
+    return told
 
 
 def facet_count(context: Context, facet: str, number: int) -> Markup:

@@ -78,7 +78,14 @@ def summary_group(context: Context, table: BetweenLaboratories, axis: Axis) -> t
                 ),
             )
         )
-    return (ForestGroup(heading=voice.t("On exactly these items"), rows=tuple(rows)),)
+    return (
+        ForestGroup(
+            heading=voice.t(
+                "Over laboratories like these (random-effects mean; how hard the items are is held fixed)"
+            ),
+            rows=tuple(rows),
+        ),
+    )
 
 
 def further_sentences(context: Context, table: BetweenLaboratories) -> list[Markup]:

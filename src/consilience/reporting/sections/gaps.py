@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from markupsafe import Markup
 
-from consilience.evaluation.joint_result import Contrast, Estimate, Interval
+from consilience.evaluation.joint_result import Contrast, CorrectedDifference, Estimate, Interval
 from consilience.reporting.charts.axis import Axis, difference_axis
 from consilience.reporting.charts.forest import axis_row, row
 from consilience.reporting.messages import without_markup
@@ -27,11 +27,17 @@ VERDICT_CLASS = {
 }
 
 
+Corrected = list[tuple[Contrast, CorrectedDifference]]
+"""Gaps, each with the corrected one of the same pair."""
+
+
 class GapBlock(msgspec.Struct, frozen=True, kw_only=True):
     """All pairs along one axis for one concept and model."""
 
     heading: Markup
     summary: Markup
+    remarks: tuple[Markup, ...]
+    """What the errors of the rater make of these gaps."""
     forest: Forest
     table: DataTable
 
@@ -80,6 +86,7 @@ def _block(
     return GapBlock(
         heading=heading,
         summary=_summary(context, pooled or contrasts),
+        remarks=tuple(_remarks(context, axis, pooled or contrasts)),
         forest=_forest(context, axis, key, shown[:MAX_PAIRS]),
         table=_table(context, axis, key, contrasts, heading=heading),
     )
@@ -87,19 +94,11 @@ def _block(
 
 def _summary(context: Context, contrasts: list[Contrast]) -> Markup:
     voice = context.voice
-    counts = {verdict: sum(c.verdict == verdict for c in contrasts) for verdict in VERDICT_CLASS}
-    parts = [
-        voice.t("{n:count} different", n=counts["different"]),
-        voice.t("{n:count} equivalent", n=counts["equivalent"]),
-        voice.t("{n:count} inconclusive", n=counts["inconclusive"]),
-    ]
-    if counts["not estimable"]:
-        parts.append(voice.t("{n:count} not estimable", n=counts["not estimable"]))
     head = voice.tn(
         "Of {n:count} pair: {parts}.",
         "Of {n:count} pairs: {parts}.",
         len(contrasts),
-        parts=voice.listed(parts),
+        parts=_verdicts(context, [one.verdict for one in contrasts]),
     )
     margins = {contrast.margin for contrast in contrasts}
     margin = next(iter(margins)) if len(margins) == 1 else None
@@ -108,6 +107,67 @@ def _summary(context: Context, contrasts: list[Contrast]) -> Markup:
     scale = {"scale": "binary" if context.is_binary(contrasts[0].rater) else "continuous"}
     told = voice.t("The margin fixed in advance is {margin:spread}.", margin=margin, **scale)
     return Markup(" ").join([head, told])
+
+
+def _verdicts(context: Context, verdicts: list[str]) -> Markup:
+    """Count the verdicts in words."""
+    voice, counts = context.voice, {verdict: verdicts.count(verdict) for verdict in VERDICT_CLASS}
+    parts = [
+        voice.t("{n:count} different", n=counts["different"]),
+        voice.t("{n:count} equivalent", n=counts["equivalent"]),
+        voice.t("{n:count} inconclusive", n=counts["inconclusive"]),
+    ]
+    if counts["not estimable"]:
+        parts.append(voice.t("{n:count} not estimable", n=counts["not estimable"]))
+    return voice.listed(parts)
+
+
+def _remarks(context: Context, axis: str, contrasts: list[Contrast]) -> list[Markup]:
+    """Say that the gaps are those of the scores as given, what they are once corrected, and which change
+    their sign."""
+    told = context.as_given(contrasts[0].rater or "")
+    known = _corrected(context, axis, contrasts)
+    if known:
+        verdicts = _verdicts(context, [one.verdict for _, one in known])
+        told.append(
+            context.voice.t(
+                "With the rater’s errors taken out, as “Judge against human” shows: {parts}.", parts=verdicts
+            )
+        )
+    return [*told, *(_turned(context, axis, *pair) for pair in known if _other_sign(*pair))]
+
+
+def _corrected(context: Context, axis: str, contrasts: list[Contrast]) -> Corrected:
+    """Return gaps with the corrected one of the same pair, where real humans rated enough."""
+    known = {
+        (one.concept, one.model, one.rater, frozenset((one.left, one.right))): one
+        for one in context.result.corrected_differences
+        if one.axis == axis and not one.simulated and one.corrected.value is not None
+    }
+    keys = ((one.concept, one.model, one.rater or "", frozenset((one.left, one.right))) for one in contrasts)
+    return [(one, known[key]) for one, key in zip(contrasts, keys, strict=True) if key in known][:MAX_PAIRS]
+
+
+def _other_sign(contrast: Contrast, one: CorrectedDifference) -> bool:
+    sign = 1.0 if one.left == contrast.left else -1.0
+    return sign * (one.corrected.value or 0.0) * (contrast.difference.value or 0.0) < 0.0
+
+
+def _turned(context: Context, axis: str, contrast: Contrast, one: CorrectedDifference) -> Markup:
+    binary = context.is_binary(contrast.rater)
+    raw = contrast.difference.value or 0.0
+    if one.left != contrast.left:
+        raw = -raw
+    return context.voice.t(
+        "{left} minus {right} changes its sign: {raw} as scored, {corrected} ({range}) with the rater’s "
+        "errors taken out, as human ratings of {n:count} answers show them.",
+        left=side(context, axis, one.left),
+        right=side(context, axis, one.right),
+        raw=context.value(raw, binary=binary, kind="gap"),
+        corrected=context.value(one.corrected.value, binary=binary, kind="gap"),
+        range=context.interval(one.corrected.interval, binary=binary, kind="gap"),
+        n=one.n_human,
+    )
 
 
 def side(context: Context, axis: str, name: str) -> Markup:

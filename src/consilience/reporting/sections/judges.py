@@ -210,6 +210,8 @@ def _agreement_table(context: Context, number: int, found: list[Agreement]) -> D
 def _agreement_row(context: Context, found: Agreement) -> tuple[Markup, ...]:
     voice = context.voice
     interval = voice.t("no interval")
+    if found.value is not None and found.interval is None and found.reason is not None:
+        interval = voice.t("no interval: {reason}", reason=voice.reason(found.reason))
     if found.interval is not None:
         ends = [
             numbers.decimal(end, voice.style, places=2) for end in (found.interval.low, found.interval.high)

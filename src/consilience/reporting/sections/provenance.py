@@ -14,6 +14,7 @@ from markupsafe import Markup
 from consilience.evaluation.joint_result import RunSummary
 from consilience.reporting import names, numbers
 from consilience.reporting.messages import without_markup
+from consilience.reporting.method_names import METHOD_NAMES
 from consilience.reporting.sections.context import Context, title_in
 from consilience.reporting.sections.plan import setting
 from consilience.reporting.sections.view import DataTable, data_table
@@ -35,6 +36,7 @@ BIBTEX_SPECIAL |= {"$": r"\$", "~": r"\textasciitilde{}", "^": r"\textasciicircu
 class MethodNote(msgspec.Struct, frozen=True, kw_only=True):
     """One method with its reference."""
 
+    name: Markup
     key: Markup
     reference: Markup
 
@@ -132,7 +134,11 @@ def _sampling(context: Context, run: RunSummary) -> Markup:
 def method_notes(context: Context) -> list[MethodNote]:
     """Return every method that was used, with its reference."""
     return [
-        MethodNote(key=names.isolated(key), reference=names.isolated(reference, limit=names.MAX_TEXT))
+        MethodNote(
+            name=context.voice.word("method", key) if key in METHOD_NAMES else Markup(""),
+            key=names.isolated(key),
+            reference=names.isolated(reference, limit=names.MAX_TEXT),
+        )
         for key, reference in sorted(context.result.methods.items())
     ]
 

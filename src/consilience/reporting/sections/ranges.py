@@ -8,7 +8,6 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from consilience.evaluation.joint_result import RangeOfUse
-from consilience.reporting import names
 from consilience.reporting.range_words import RANGE_WORDS
 from consilience.reporting.sections.context import Context
 from consilience.reporting.sections.view import DataTable, data_table
@@ -29,7 +28,7 @@ def range_table(context: Context) -> DataTable | None:
     ]
     rows = [
         (
-            Markup("<code>{}</code>").format(names.isolated(one.method)),
+            voice.word("method", one.method),
             context.count(one.n_holds),
             context.count(one.n_estimates),
             context.count(one.n_outside),

@@ -61,6 +61,7 @@ def _block(context: Context, concept: ConceptSummary, model: str, cells: list[Ce
             voice.t("These ratings are simulated.")
             if concept.primary_rater in context.simulated
             else Markup(""),
+            *context.as_given(concept.primary_rater),
         )
         if part
     )

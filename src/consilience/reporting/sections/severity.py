@@ -95,6 +95,15 @@ def _sentences(context: Context, table: SeverityTable) -> list[Markup]:
                 p=context.equation(table.p_equal),
             )
         )
+    simulated = [one.rater for one in rated if one.simulated]
+    if simulated:
+        told.append(
+            voice.t(
+                "The mean rater is the mean of all {n:count} raters, of whom {raters} are simulated.",
+                n=len(rated),
+                raters=simulated,
+            )
+        )
     if table.reason is not None:
         told.append(voice.t("What limits this comparison: {reason}.", reason=voice.reason(table.reason)))
     return told
@@ -107,9 +116,13 @@ def _rater_sentence(
     scale = {"scale": "binary" if _binary(context, table) else "continuous"}
     ends = sorted((abs(interval.low), abs(interval.high)))
     params = {
-        "rater": one.rater, "size": abs(value), "range": voice.range(ends[0], ends[1], "spread", scale),
-        "n": one.n_ratings, "items": one.severity.n_items, **scale,
-    }  # fmt: skip
+        "rater": _name(context, one),
+        "size": abs(value),
+        "range": voice.range(ends[0], ends[1], "spread", scale),
+        "n": one.n_ratings,
+        "items": one.severity.n_items,
+        **scale,
+    }
     if value > 0:
         return voice.t(
             "{rater} scores {size:spread} lower than the mean rater on the same answers ({range}; {n:count} "
@@ -121,6 +134,12 @@ def _rater_sentence(
         "answers to {items:count} items).",
         **params,
     )
+
+
+def _name(context: Context, one: RaterSeverity) -> Markup:
+    """Write a rater, and that it is simulated."""
+    name = context.name(one.rater)
+    return context.voice.t("{rater} (simulated)", rater=name) if one.simulated else name
 
 
 def _all_sentence(context: Context, table: SeverityTable, rated: list[RaterSeverity]) -> Markup:
@@ -225,13 +244,10 @@ def _by_language(context: Context, number: int, tables: list[SeverityTable]) -> 
     for table in tables:
         for one in table.raters:
             reading = context.reading(one.severity, binary=_binary(context, table), kind="gap")
-            name = context.name(one.rater)
-            if one.simulated:
-                name = voice.t("{rater} (simulated)", rater=name)
             rows.append(
                 (
                     context.language(table.language),
-                    name,
+                    _name(context, one),
                     reading.value,
                     reading.interval,
                     reading.n,

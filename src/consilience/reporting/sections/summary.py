@@ -14,6 +14,7 @@ from markupsafe import Markup
 from consilience.evaluation.joint_result import Cell, MinimumDifference
 from consilience.reporting import names, palette
 from consilience.reporting.sections.context import Context, title_in
+from consilience.reporting.sections.view import Reading
 
 
 class Marking(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     marking: Marking
     facts: tuple[Fact, ...]
     verdict: tuple[Markup, Markup]
+    limits: tuple[Markup, ...]
+    """What the two sentences must be read with."""
     sure: Markup
     sure_points: tuple[Markup, ...]
     key_numbers: tuple[KeyNumber, ...]
@@ -75,6 +78,7 @@ def summary(context: Context, result_digest: str) -> Summary:
         marking=_marking(result.exercise.handling),
         facts=tuple(_facts(context, result_digest)),
         verdict=(voice.sentence(result.verdict[0]), voice.sentence(result.verdict[1])),
+        limits=tuple(voice.sentence(limit) for limit in result.verdict_limits),
         sure=_sure(context, totals),
         sure_points=tuple(_sure_points(context)),
         key_numbers=(*(_key_number(context, cell) for cell in totals[:6]), *_spread_numbers(context)),
@@ -128,7 +132,9 @@ def _short(digest: str) -> Markup:
 
 
 def _half_width(context: Context, cell: Cell) -> float | None:
-    interval = context.verdict_estimate(cell).interval
+    """Return how far the interval reaches, that of the corrected number where there is one."""
+    corrected = context.corrected(cell)
+    interval = (context.verdict_estimate(cell) if corrected is None else corrected.corrected).interval
     return None if interval is None else (interval.high - interval.low) / 2
 
 
@@ -141,19 +147,19 @@ def _sure(context: Context, totals: list[Cell]) -> Markup:
     widths = [(half, cell) for cell in totals if (half := _half_width(context, cell)) is not None]
     if not totals or len(widths) < len(totals):
         return voice.t(
-            "Not every result has a range, so how sure they are is partly unknown; measured {by}.", by=by_whom
+            "Not every result has a range, so how sure they are is partly unknown; found {by}.", by=by_whom
         )
     half, cell = max(widths, key=lambda entry: entry[0])
     scale = {"scale": "binary" if context.is_binary(cell.rater) else "continuous"}
     if len(widths) == 1:
         return voice.t(
-            "The result is uncertain by about {half:spread} either way, measured {by}.",
+            "The result is uncertain by about {half:spread} either way, found {by}.",
             half=half,
             by=by_whom,
             **scale,
         )
     return voice.t(
-        "Each result is uncertain by about {half:spread} either way or less, measured {by}.",
+        "Each result is uncertain by about {half:spread} either way or less, found {by}.",
         half=half,
         by=by_whom,
         **scale,
@@ -176,6 +182,10 @@ def _sure_points(context: Context) -> list[Markup]:
             level=level,
         )
     points = [told]
+    if any(context.corrected(cell) is not None for cell in total_cells(context)):
+        points.append(
+            voice.t("Where a rater’s errors are taken out, the range holds the doubt about them too.")
+        )
     points += _visible(context)
     points += _checked(context)
     if len(result.laboratories) == 1:
@@ -209,18 +219,21 @@ def _missed(context: Context, axis: Markup, found: MinimumDifference) -> Markup:
     """Say which difference could have been missed; one as wide as the scale means any."""
     voice, binary = context.voice, context.voice.scales.get(found.concept, "binary") == "binary"
     if binary and found.difference is not None and found.difference >= 1:
-        return voice.t(
+        told = voice.t(
             "Any difference between {axis} on “{concept:concept}” could have been missed.",
             axis=axis,
             concept=found.concept,
         )
-    return voice.t(
-        "A difference between {axis} smaller than {difference:spread} on “{concept:concept}” "
-        "could have been missed.",
-        axis=axis,
-        difference=found.difference,
-        concept=found.concept,
-    )
+    else:
+        told = voice.t(
+            "A difference between {axis} smaller than {difference:spread} on “{concept:concept}” "
+            "could have been missed.",
+            axis=axis,
+            difference=found.difference,
+            concept=found.concept,
+        )
+    raters = [one.primary_rater for one in context.result.concepts if one.id == found.concept]
+    return Markup(" ").join([told, *context.as_given(*raters)])
 
 
 def _checked(context: Context) -> list[Markup]:
@@ -262,8 +275,31 @@ def _uncorrected(context: Context, rater: str) -> bool:
 
 
 def _key_number(context: Context, cell: Cell) -> KeyNumber:
+    """Show a result with the rater's errors taken out where real human ratings show them, else as scored."""
+    voice, corrected = context.voice, context.corrected(cell)
+    estimate, binary = context.verdict_estimate(cell), context.is_binary(cell.rater)
+    scored = context.reading(estimate, binary=binary)
+    reading = scored if corrected is None else context.reading(corrected.corrected, binary=binary)
+    counted = voice.tn(
+        "{n:count} item, {scores:count} scores", "{n:count} items, {scores:count} scores",
+        estimate.n_items, scores=estimate.n_scores,
+    )  # fmt: skip
+    if corrected is not None:
+        counted = voice.t(
+            "{counted}, {n:count} answers rated by humans", counted=counted, n=corrected.n_human
+        )
+    return KeyNumber(
+        label=context.concept_and_model(cell.concept, cell.model),
+        value=reading.value if reading.known else voice.t("not known"),
+        interval=reading.interval if reading.known else reading.value,
+        n=counted,
+        remark=voice.t(", ").join(_remarks(context, cell, scored)),
+        known=reading.known,
+    )
+
+
+def _remarks(context: Context, cell: Cell, scored: Reading) -> list[Markup]:
     voice = context.voice
-    reading = context.reading(context.verdict_estimate(cell), binary=context.is_binary(cell.rater))
     concept = next((c for c in context.result.concepts if c.id == cell.concept), None)
     remarks = []
     if concept is not None and concept.kind:
@@ -272,38 +308,18 @@ def _key_number(context: Context, cell: Cell) -> KeyNumber:
         remarks.append(voice.t("lower is better"))
     if cell.rater in context.simulated:
         remarks.append(voice.t("simulated ratings"))
-    remarks += _corrected(context, cell)
-    return KeyNumber(
-        label=context.concept_and_model(cell.concept, cell.model),
-        value=reading.value if reading.known else voice.t("not known"),
-        interval=reading.interval if reading.known else reading.value,
-        n=voice.tn(
-            "{n:count} item, {scores:count} scores",
-            "{n:count} items, {scores:count} scores",
-            context.verdict_estimate(cell).n_items,
-            scores=context.verdict_estimate(cell).n_scores,
-        ),
-        remark=voice.t(", ").join(remarks),
-        known=reading.known,
-    )
-
-
-def _corrected(context: Context, cell: Cell) -> list[Markup]:
-    """Say the number after the rater's errors are taken out, where real human ratings show them."""
-    binary = context.is_binary(cell.rater)
-    return [
-        context.voice.t(
-            "{value} ({range}) with the rater’s errors taken out",
-            value=context.value(one.corrected.value, binary=binary),
-            range=context.interval(one.corrected.interval, binary=binary),
+    if context.corrected(cell) is not None:
+        remarks.append(
+            voice.t(
+                "the rater’s errors taken out; as {rater} scored: {value} ({range})",
+                rater=cell.rater,
+                value=scored.value,
+                range=scored.interval,
+            )
         )
-        for one in context.result.corrections
-        if (one.model, one.concept, one.rater) == (cell.model, cell.concept, cell.rater)
-        and one.laboratory is None
-        and one.language is None
-        and not one.simulated
-        and one.corrected.value is not None
-    ]
+    elif cell.rater in context.judges:
+        remarks.append(voice.t("as {rater} scored", rater=cell.rater))
+    return remarks
 
 
 def _spread_numbers(context: Context) -> list[KeyNumber]:
@@ -324,7 +340,16 @@ def _spread_numbers(context: Context) -> list[KeyNumber]:
             value=voice.write("spread", table.between_sd, scale),
             interval=interval,
             n=voice.tn("{n:count} laboratory", "{n:count} laboratories", len(table.laboratories)),
-            remark=voice.t("standard deviation, on “{concept:concept}”", concept=table.concept),
+            remark=voice.t(", ").join(
+                [
+                    voice.t("standard deviation, on “{concept:concept}”", concept=table.concept),
+                    *(
+                        [voice.t("as {rater} scored", rater=table.rater)]
+                        if context.as_given(table.rater)
+                        else []
+                    ),
+                ]
+            ),
             known=True,
         )
     ]

@@ -63,7 +63,7 @@ def _block(context: Context, ties: TieGroups, number: int) -> TieBlock:
     )
     return TieBlock(
         heading=context.voice.t("Groups instead of ranks: {title}", title=title),
-        sentences=tuple(_sentences(context, ties)),
+        sentences=(*_sentences(context, ties), *context.as_given(ties.rater)),
         forest=_forest(context, ties, number),
     )
 

@@ -77,7 +77,7 @@ def _block(context: Context, table: VarianceTable, number: int) -> VarianceBlock
     small = len(table.components) - len(shown)
     return VarianceBlock(
         heading=heading,
-        lead=_lead(context, table),
+        lead=Markup(" ").join([_lead(context, table), *context.as_given(*(table.raters or (table.rater,)))]),
         note=voice.tn(
             "{n:count} further source has less than half a percent; it is in the table.",
             "{n:count} further sources have less than half a percent each; they are in the table.",

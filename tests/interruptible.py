@@ -1,0 +1,17 @@
+"""The command line as a process of its own that Ctrl-C reaches.
+
+Jobs in the background of a shell ignore Ctrl-C, and so would what they start. It is set right in the child
+itself: a function between fork and exec would warn where JAX is loaded in the process of the tests.
+"""
+
+from __future__ import annotations
+
+import sys
+
+CONSILIENCE = (
+    sys.executable,
+    "-c",
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from consilience.cli import main; main()",
+)
+"""First words of a command; those of `consilience` follow."""
