@@ -6,14 +6,15 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.evaluation.importers.toy import LOG, TOY, Toy
+from tests.interruptible import CONSILIENCE
 
 from consilience.cli import main
+from consilience.cli.exercise import importing
 from consilience.evaluation.importers import importing
 from consilience.node import Node
 from consilience.records.claim import Claim
@@ -203,12 +204,11 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal
         for _ in range(60):
             file.write(attempt * 5_000)
     process = subprocess.Popen(
-        [sys.executable, "-m", "consilience", "exercise", "import", "logs", "--laboratory", "N", "--out",
-         "out"],
+        [*CONSILIENCE, "exercise", "import", "logs", "--laboratory", "N", "--out", "out"],
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(temporary)}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stderr is not None
-    with process.stderr as talk:
+    with process, process.stderr as talk:
         assert talk.readline() == "garak: 1 files\n"
         assert len(list(temporary.glob("consilience-import-*/*/prompts"))) == 1
         process.send_signal(number)
@@ -216,6 +216,16 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal
     assert process.wait() == 130
     assert list(temporary.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith((".", "out"))] == []
+
+
+def test_an_import_without_a_terminal_goes_on_when_it_ends() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with importing._ended_in_order():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_IGN, signal.SIG_DFL}
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_nothing_is_written_among_other_files(tmp_path: Path) -> None:

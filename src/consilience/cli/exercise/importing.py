@@ -89,7 +89,8 @@ def _ended_in_order() -> Iterator[None]:
             signal.signal(number, signal.SIG_IGN)  # once is enough; the folders are being removed
         raise KeyboardInterrupt
 
-    stops = (signal.SIGTERM, signal.SIGHUP)
+    ignored = signal.SIG_IGN  # as under `nohup`: then it stays so
+    stops = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not ignored]
     before = {number: signal.signal(number, stop) for number in stops}
     try:
         yield
