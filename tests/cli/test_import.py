@@ -14,7 +14,7 @@ from tests.evaluation.importers.toy import LOG, TOY, Toy
 from tests.interruptible import CONSILIENCE
 
 from consilience.cli import main
-from consilience.cli.exercise import importing
+from consilience.cli.exercise.importing import _ended_in_order
 from consilience.evaluation.importers import importing
 from consilience.node import Node
 from consilience.records.claim import Claim
@@ -221,7 +221,7 @@ def test_an_import_that_is_stopped_leaves_nothing(tmp_path: Path, number: signal
 def test_an_import_without_a_terminal_goes_on_when_it_ends() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with importing._ended_in_order():
+        with _ended_in_order():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             assert signal.getsignal(signal.SIGTERM) not in {signal.SIG_IGN, signal.SIG_DFL}
     finally:
