@@ -5,7 +5,7 @@
 Needs only Python, `cryptography` and `rfc8785`, and is short so that it can be audited. Everything in a
 bundle is hostile until it is checked. Shown are: which key signed the record, that the party's log contained
 it under that head, which witnesses countersigned that head and when. Not shown: that a run was honest, or
-that nothing was revoked after that head.
+that no revocation was left out or came later.
 
 Sources: DSSE v1 (envelope, PAE), in-toto Statement v1, RFC 8785 (canonical JSON), RFC 9162, section 2.1
 (Merkle proofs), C2SP signed-note, tlog-checkpoint and tlog-cosignature, RFC 8032, FIPS 204.
@@ -34,14 +34,21 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 
 FORMAT = "urn:consilience:evidence-bundle:1"
 RECORD, KEY = "urn:consilience:record:1", "urn:consilience:key:1"
-STATEMENT = "https://in-toto.io/Statement/v1"
+STATEMENT, PAYLOAD_TYPE = "https://in-toto.io/Statement/v1", b"application/vnd.in-toto+json"
 MAX_DOCUMENT_BYTES = 16 * 2**20  # of `bundle.json`
 MAX_FILE_BYTES = 4 * 2**30  # of all files together
-MAX_ENTRIES = 1_000  # files of the archive; entries about keys
-MAX_PROOF, MAX_SIGNATURES = 63, 64  # hashes of a proof; signatures of an envelope or a head
+MAX_FILES, MAX_KEYS = 1_000, 100  # files of the archive; entries about keys
+MAX_PROOF, MAX_SIGNATURES, MAX_SIZE = 63, 16, 2**63 - 1  # hashes; signatures of an envelope; leaves
 NOTE, COSIGNATURE, COSIGNATURE_ML_DSA = 1, 4, 6
 PublicKey = Ed25519PublicKey | MLDSA44PublicKey
 ALGORITHMS: dict[str, Any] = {"ed25519": Ed25519PublicKey, "ml-dsa-44": MLDSA44PublicKey}
+Check = NamedTuple("Check", [("what", str), ("state", str), ("detail", str)])  # noqa: UP014
+"""One check: `ok`, `failed`, or `not made`, with what was found."""
+Signatures = list[tuple[str, bytes, bytes]]
+Head = NamedTuple(  # noqa: UP014
+    "Head", [("origin", str), ("size", int), ("root", bytes), ("text", str), ("signatures", Signatures)]
+)
+"""A checkpoint (C2SP tlog-checkpoint), not yet verified."""
 
 
 class UnreadableError(Exception):
@@ -50,14 +57,6 @@ class UnreadableError(Exception):
 
 class FailedError(Exception):
     """A check did not pass."""
-
-
-class Check(NamedTuple):
-    """One check: `ok`, `failed`, or `not made`, with what was found."""
-
-    what: str
-    state: str
-    detail: str
 
 
 @dataclass
@@ -74,32 +73,16 @@ class Outcome:
         return bool(self.checks) and all(check.state == "ok" for check in self.checks)
 
 
-class Head(NamedTuple):
-    """A checkpoint (C2SP tlog-checkpoint), not yet verified."""
-
-    origin: str
-    size: int
-    root: bytes
-    text: str
-    signatures: list[tuple[str, bytes, bytes]]
-
-
 def _decoded(text: Any) -> bytes:
     """Decode base64 in its one form (RFC 4648, section 4)."""
-    try:
-        raw = base64.b64decode(text, validate=True)
-    except (ValueError, TypeError):
-        raw = b"?"
-    if base64.b64encode(raw).decode() == text:
-        return raw
-    raise UnreadableError("there is text that is not base64 in its one form")
+    raw = base64.b64decode(text, validate=True)
+    if base64.b64encode(raw).decode() != text:
+        raise UnreadableError("there is text that is not base64 in its one form")
+    return raw
 
 
 def _public_key(algorithm: str, raw: bytes) -> PublicKey:
-    try:
-        return ALGORITHMS[algorithm].from_public_bytes(raw)  # type: ignore[no-any-return]
-    except (ValueError, KeyError):
-        raise UnreadableError(f"there is no key of {algorithm[:40]!r} where one must be") from None
+    return ALGORITHMS[algorithm].from_public_bytes(raw)  # type: ignore[no-any-return]
 
 
 def _fingerprint(key: PublicKey) -> str:
@@ -121,11 +104,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _whole(text: str) -> int | float:
+    return int(text) if len(text) < 17 and abs(int(text)) < 2**53 else float(text)
+
+
 def _json(content: bytes) -> Any:
-    try:  # NaN and infinities are read here and refused where they have no canonical form
-        return json.loads(content.decode("utf-8"), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        raise UnreadableError("there is JSON that cannot be read") from None
+    return json.loads(content.decode("utf-8"), object_pairs_hook=_once, parse_int=_whole)
 
 
 def _of(document: Any, name: str, kind: type) -> Any:
@@ -155,47 +139,45 @@ def _included(leaf: bytes, position: int, size: int, proof: list[bytes], root: b
 
 
 def _statement(envelope: Any, keys: list[PublicKey], *, every: bool = False) -> dict[str, Any]:
-    """Return the statement of an envelope that one of the keys signed, or every one of them."""
+    """Return the statement of an envelope that one of the keys signed, or one of each algorithm."""
     kind, content = _of(envelope, "payloadType", str).encode(), _decoded(_of(envelope, "payload", str))
     message = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(content), content)
-    told = _of(envelope, "signatures", list)[:MAX_SIGNATURES]
+    told = _of(envelope, "signatures", list)
+    if len(told) > MAX_SIGNATURES or kind != PAYLOAD_TYPE:
+        raise UnreadableError("an envelope is of another type or has too many signatures")
     signatures = [_decoded(_of(one, "sig", str)) for one in told]
-    good = [any(_signed(key, one, message) for one in signatures) for key in keys]
-    if not any(good) or (every and not all(good)):
-        raise FailedError("no key that counts here signed the entry")
+    good = {type(key) for key in keys if any(_signed(key, one, message) for one in signatures)}
+    if not good or (every and good != {type(key) for key in keys}):
+        raise FailedError("no key that counts here signed the entry, or not one of each algorithm")
     found = _json(content)
     subjects = _of(found, "subject", list)
     if _of(found, "_type", str) != STATEMENT or len(subjects) != 1:
         raise UnreadableError("the envelope holds no in-toto Statement about one subject")
     return {
-        "type": _of(found, "predicateType", str),
-        "name": _of(subjects[0], "name", str),
+        "type": _of(found, "predicateType", str), "name": _of(subjects[0], "name", str),
         "digest": "sha256:" + _of(_of(subjects[0], "digest", dict), "sha256", str),
         "predicate": _of(found, "predicate", dict),
-    }
+    }  # fmt: skip
 
 
-class Keys:
+class _Keys:
     """The keys of a party by the positions of its log at which they count."""
 
     def __init__(self) -> None:
-        """Begin without a key."""
         self.party, self.last = "", -1
         self.spans: list[tuple[PublicKey, int, float]] = []
 
     def at(self, position: int) -> list[PublicKey]:
-        """Return the keys that count at a position."""
         return [key for key, first, end in self.spans if first <= position < end]
 
     def follow(self, position: int, envelope: Any) -> None:
-        """Take in an entry about a key, in the order of the log."""
         told = _of(_json(_decoded(_of(envelope, "payload", str))), "predicate", dict)
         action = _of(told, "action", str)
         key = _public_key(_of(told, "algorithm", str), _decoded(_of(told, "key", str)))
         known = [one for one, _, _ in self.spans]
         if action not in ({"add", "revoke"} if known else {"introduce"}) or position <= self.last:
             raise FailedError("the entries about keys do not begin with one introduction, or not in order")
-        if (position == 0) == bool(known) or (key in known) != (action == "revoke"):
+        if (position == 0) == bool(known) or (key in known) != (action == "revoke") or not told.get("party"):
             raise FailedError("a key is added twice, revoked without being there, or not introduced first")
         if known:
             _statement(envelope, self.at(position))
@@ -207,8 +189,7 @@ class Keys:
         if action != "revoke":
             self.spans.append((key, position, float("inf")))
         elif key in self.at(position):
-            end = min(_of(told, "since", int) if "since" in told else position, position)
-            self.spans[known.index(key)] = (key, self.spans[known.index(key)][1], end)
+            self.spans[known.index(key)] = (key, self.spans[known.index(key)][1], position)
         else:
             raise FailedError("a key is revoked that does not count")
 
@@ -216,10 +197,16 @@ class Keys:
 def _head(note: str) -> Head:
     text, gap, lines = note.rpartition("\n\n")
     parts = text.split("\n")
-    if not gap or len(parts) != 3 or not parts[1].isdecimal() or str(int(parts[1][:20])) != parts[1]:
+    if (
+        not gap
+        or len(parts) != 3
+        or not parts[1].isdecimal()
+        or str(int(parts[1][:20])) != parts[1]
+        or int(parts[1]) > MAX_SIZE
+    ):
         raise UnreadableError("the head of the log is no checkpoint of three lines")
     signatures = []
-    for line in lines.split("\n")[:-1][:MAX_SIGNATURES]:
+    for line in lines.split("\n")[:-1][:64]:
         name, raw = [*line.removeprefix("— ").split(" "), ""][:2]
         signatures.append((name, _decoded(raw)[:4], _decoded(raw)[4:]))
     return Head(parts[0], int(parts[1]), _decoded(parts[2]), text + "\n", signatures)
@@ -229,16 +216,11 @@ def _key_id(name: str, kind: int, raw: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + raw).digest()[:4]
 
 
-def _cosigned(head: Head, witness: str) -> int:
-    """Return when a witness cosigned the head, in seconds since 1970 (C2SP tlog-cosignature)."""
-    name, _, rest = witness.partition("+")
-    raw = _decoded(rest.partition("+")[2])
-    if raw[:1] not in {bytes([COSIGNATURE]), bytes([COSIGNATURE_ML_DSA])}:
-        raise UnreadableError("a witness's key is a verifier key of type 4 or 6: NAME+ID+KEY")
-    kind, key = raw[0], _public_key("ed25519" if raw[0] == COSIGNATURE else "ml-dsa-44", raw[1:])
-    times = []
+def _cosigned(head: Head, name: str, kind: int, raw: bytes) -> int:
+    """Return when a key cosigned the head, in seconds since 1970 (C2SP tlog-cosignature)."""
+    key = _public_key("ed25519" if kind == COSIGNATURE else "ml-dsa-44", raw)
     for told, found, signature in head.signatures:
-        if told == name and found == _key_id(name, kind, raw[1:]) and len(signature) > 8:
+        if (told, found) == (name, _key_id(name, kind, raw)) and len(signature) > 8:
             (at,) = struct.unpack(">Q", signature[:8])
             message = f"cosignature/v1\ntime {at}\n{head.text}".encode()
             if kind == COSIGNATURE_ML_DSA:
@@ -247,12 +229,9 @@ def _cosigned(head: Head, witness: str) -> int:
                     bytes([len(head.origin.encode())]), head.origin.encode(),
                     struct.pack(">QQ", 0, head.size), head.root,
                 ))  # fmt: skip
-            if not _signed(key, signature[8:], message):
-                raise FailedError(f"the cosignature of {name} does not fit")
-            times.append(int(at))
-    if not times:
-        raise FailedError(f"{name} did not cosign this head")
-    return max(times)
+            if _signed(key, signature[8:], message):
+                return int(at)
+    raise FailedError(f"{name} did not cosign this head")
 
 
 class _Bundle:
@@ -264,16 +243,14 @@ class _Bundle:
         self.head = _head(_of(document, "checkpoint", str))
         self.entry, self.about = _of(document, "entry", dict), _of(document, "keys", list)
         self.position, self.evidence = _of(self.entry, "position", int), _of(document, "evidence", list)
-        self.keys, self.outcome = Keys(), Outcome()
-        if len(self.about) > MAX_ENTRIES:
-            raise UnreadableError("there are too many entries about keys")
+        self.keys, self.outcome = _Keys(), Outcome()
+        if not 0 < len(self.about) <= MAX_KEYS:
+            raise UnreadableError("there are no entries about keys, or too many")
         self.outcome.facts |= {"log": self.head.origin, "size": self.head.size, "position": self.position}
 
     def history(self) -> str:
         for one in self.about:
             self.keys.follow(_of(one, "position", int), _of(one, "envelope", dict))
-        if not self.keys.spans:
-            raise FailedError("there is no entry about a key")
         self.outcome.facts["first_key"] = _fingerprint(self.keys.spans[0][0])
         return self.keys.party
 
@@ -286,32 +263,48 @@ class _Bundle:
         return f"{len(self.about) + 1} entries under the head of {self.head.size}"
 
     def signature(self) -> str:
-        for key in self.keys.at(self.head.size - 1):
-            about = self.head.origin, _key_id(self.head.origin, NOTE, key.public_bytes_raw())
-            for name, told, found in self.head.signatures:
-                if (name, told) == about and _signed(key, found, self.head.text.encode()):
+        head, keys = self.head, self.keys.at(self.head.size - 1)
+        if head.origin != f"{self.keys.party}/log":
+            raise FailedError("the head is of another log than the party's")
+        for key in keys:
+            if isinstance(key, MLDSA44PublicKey):
+                _cosigned(head, head.origin, COSIGNATURE_ML_DSA, key.public_bytes_raw())
+        for key in (one for one in keys if isinstance(one, Ed25519PublicKey)):
+            about = head.origin, _key_id(head.origin, NOTE, key.public_bytes_raw())
+            for name, told, found in head.signatures:
+                if (name, told) == about and _signed(key, found, head.text.encode()):
                     return _fingerprint(key)
         raise FailedError("no key of the party signed the head")
 
     def record(self) -> str:
-        found = _statement(_of(self.entry, "envelope", dict), self.keys.at(self.position))
+        found = _statement(_of(self.entry, "envelope", dict), self.keys.at(self.position), every=True)
         name = "sha256:" + hashlib.sha256(rfc8785.dumps(found["predicate"])).hexdigest()
         if (found["type"], found["digest"], found["name"]) != (RECORD, name, found["predicate"].get("id")):
             raise FailedError("the entry does not hold the record that it names")
+        if found["predicate"].get("created_by") != self.keys.party:
+            raise FailedError("the record was made by another party than the one that signed it")
         self.outcome.record = found["predicate"]
         self.outcome.facts |= {"digest": name, "signed_by": self.keys.party}
         return str(found["name"])
 
     def party(self, expected: str | None) -> None:
-        first = self.outcome.facts.get("first_key", "not known")
+        first = self.outcome.facts.get("first_key")
         self.say("party", None if expected is None else first == expected, f"the first key is {first}")
 
     def witnesses(self, trusted: list[str], quorum: int | None) -> None:
-        names = {witness.partition("+")[0] for witness in trusted}
-        wanted, times, said = len(names) if quorum is None else quorum, {}, []
+        wanted = len({witness.partition("+")[0] for witness in trusted}) if quorum is None else quorum
+        own = {key.public_bytes_raw() for key, _, _ in self.keys.spans}
+        times, said = dict[str, int](), list[str]()
         for witness in trusted:
+            name, _, rest = witness.partition("+")
+            raw = _decoded(rest.partition("+")[2])
+            if raw[:1] not in {b"\4", b"\6"} or name == self.head.origin or raw[1:] in own:
+                raise UnreadableError(
+                    "a witness is a verifier key NAME+ID+KEY of type 4 or 6, not of this log"
+                )
+            own.add(raw[1:])  # one key under two names is not two witnesses
             try:
-                times[witness.partition("+")[0]] = _cosigned(self.head, witness)
+                times[name] = _cosigned(self.head, name, raw[0], raw[1:])
             except FailedError as error:
                 said.append(str(error))
         self.outcome.facts["cosigned"] = times
@@ -320,7 +313,10 @@ class _Bundle:
 
     def files(self, archive: zipfile.ZipFile) -> None:
         told = [_of(one, "digest", str) for one in self.evidence]
-        if self.outcome.record and not set(map(str, self.outcome.record.get("evidence", []))) <= set(told):
+        record = self.outcome.record or {}
+        if len(set(told)) < len(told):
+            raise UnreadableError("a file is named twice")
+        if not set(map(str, _of(record, "evidence", list) if "evidence" in record else [])) <= set(told):
             self.say("evidence", False, "the record rests on a file that is not named here")
         for name in told:
             place = "evidence/" + name.removeprefix("sha256:")
@@ -332,8 +328,7 @@ class _Bundle:
             self.say("evidence", "sha256:" + found.hexdigest() == name, name)
 
     def say(self, what: str, good: bool | None, detail: str) -> None:
-        state = "not made" if good is None else "ok" if good else "failed"
-        self.outcome.checks.append(Check(what, state, detail))
+        self.outcome.checks.append(Check(what, {None: "not made", True: "ok", False: "failed"}[good], detail))
 
     def made(self, what: str, how: Callable[[], str]) -> None:
         try:
@@ -345,8 +340,7 @@ class _Bundle:
 def verify(bundle: Path, *, key: str | None, witnesses: list[str], quorum: int | None = None) -> Outcome:
     """Check a bundle against the fingerprint of the party's first key and verifier keys of witnesses.
 
-    Without a key nothing shows who the party is. `quorum`: how many witnesses must have cosigned; None: all.
-    Raises UnreadableError where it is no bundle.
+    `quorum`: how many witnesses must have cosigned; None: all. Raises UnreadableError where it is no bundle.
     """
     try:
         with zipfile.ZipFile(bundle) as archive:
@@ -358,7 +352,9 @@ def verify(bundle: Path, *, key: str | None, witnesses: list[str], quorum: int |
             found.made("record", found.record)
             found.witnesses(witnesses, quorum)
             found.files(archive)
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, KeyError, ValueError) as error:
+    except UnreadableError:
+        raise
+    except Exception as error:  # whatever a hostile file brings about is no traceback
         raise UnreadableError(f"the bundle cannot be read ({type(error).__name__})") from error
     if any(check.state == "failed" for check in found.outcome.checks):
         found.outcome.record = None
@@ -367,10 +363,9 @@ def verify(bundle: Path, *, key: str | None, witnesses: list[str], quorum: int |
 
 def _document(archive: zipfile.ZipFile) -> bytes:
     entries = archive.infolist()
-    if len({entry.filename for entry in entries}) != len(entries) or len(entries) > MAX_ENTRIES:
-        raise UnreadableError("the archive holds too many files, or one name twice")
-    if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
-        raise UnreadableError("the files of a bundle are stored, not compressed or encrypted")
+    packed = any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries)
+    if packed or len({entry.filename for entry in entries}) != len(entries) or len(entries) > MAX_FILES:
+        raise UnreadableError("a bundle has stored files, none packed or encrypted, none twice, not too many")
     whole = archive.getinfo("bundle.json")
     if sum(entry.file_size for entry in entries) > MAX_FILE_BYTES or whole.file_size > MAX_DOCUMENT_BYTES:
         raise UnreadableError("the files of the bundle are too large")
@@ -383,7 +378,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--key", metavar="FINGERPRINT", help="of the party's first key, sha256:…")
     parser.add_argument("--witness", action="append", default=[], metavar="VERIFIER_KEY")
-    parser.add_argument("--quorum", type=int, help="how many of them must have cosigned; default: all")
+    parser.add_argument(
+        "--quorum",
+        type=int,
+        choices=range(1, 65),
+        metavar="N",
+        help="how many of them must have cosigned; default: all",
+    )
     given = parser.parse_args(arguments)
     try:
         found = verify(given.bundle, key=given.key, witnesses=given.witness, quorum=given.quorum)

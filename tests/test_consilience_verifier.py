@@ -23,6 +23,7 @@ from consilience.trust.bundle import NamedFile
 from consilience.trust.checkpoint import COSIGNATURE_ED25519
 from consilience.trust.envelope import Envelope, seal, statement
 from consilience.trust.keyring import add, introduce, revoke
+from consilience.trust.keys import Algorithm, PrivateKey
 from consilience.trust.notes import NoteKey
 from consilience.trust.signing import RECORD_PREDICATE, sign_record
 from consilience_verifier import Outcome, UnreadableError, main, verify
@@ -144,8 +145,10 @@ def test_a_head_of_a_stranger_is_refused(tmp_path: Path) -> None:
 
 
 def test_keys_out_of_order_or_twice_are_refused(tmp_path: Path) -> None:
-    for about in ((2, 0, 3), (0, 3, 2), (0, 0), (0, 2, 2), (2,), ()):
+    for about in ((2, 0, 3), (0, 3, 2), (0, 0), (0, 2, 2), (2,)):
         assert "keys" in failed(checked(bundles.bundle(about=about), tmp_path))
+    with pytest.raises(UnreadableError, match="no entries about keys"):
+        checked(bundles.bundle(about=()), tmp_path)
 
 
 def test_another_entry_is_not_the_record(tmp_path: Path) -> None:
@@ -253,6 +256,66 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_record_of_every_kind_passes(tmp_path: Path) -> None:
-    for record in EXAMPLES.values():
+    for kind, record in EXAMPLES.items():
+        if kind == "party":
+            continue  # the example is of another party
+        named = tuple(NamedFile(name, None) for name in json.loads(record_bytes(record)).get("evidence", []))
         log = changed_log(4, sign_record(record_bytes(record), [SECOND]))
-        assert checked(bundles.bundle(log), tmp_path).ok
+        assert checked(bundles.bundle(log, evidence=named), tmp_path).ok
+
+
+def test_a_record_of_another_party_and_a_log_of_another_name_are_refused(tmp_path: Path) -> None:
+    log = changed_log(4, sign_record(record_bytes(EXAMPLES["party"]), [SECOND]))
+    other = json.loads(record_bytes(EXAMPLES["subject"])) | {"created_by": bundles.PARTY[:-1] + "0"}
+    if EXAMPLES["party"].created_by != PARTY:
+        assert failed(checked(bundles.bundle(log), tmp_path)) == ["record"]
+    log = changed_log(4, sign_record(canonical_bytes(other), [SECOND]))
+    assert failed(checked(bundles.bundle(log), tmp_path)) == ["record"]
+    assert failed(checked(bundles.bundle(origin="north.example/log", cosigned=False), tmp_path)) == ["head"]
+
+
+def test_where_a_second_algorithm_counts_it_must_have_signed(tmp_path: Path) -> None:
+    quantum = PrivateKey.from_seed(b"7" * 32, Algorithm.ML_DSA_44)
+    log = [introduce(PARTY, SECOND), add(PARTY, quantum, by=SECOND), sign_record(bundles.RECORD, [SECOND])]
+    made = {"about": (0, 1), "position": 2, "cosigned": False}
+    key = SECOND.public.fingerprint
+    assert failed(checked(bundles.bundle(log, **made), tmp_path, key=key)) == ["head", "record"]
+    log[2] = sign_record(bundles.RECORD, [SECOND, quantum])
+    assert failed(checked(bundles.bundle(log, **made), tmp_path, key=key)) == ["head"]
+    assert checked(bundles.bundle(log, second=quantum, **made), tmp_path, key=key).ok
+
+
+def test_hostile_values_are_no_traceback(tmp_path: Path) -> None:
+    subject = json.loads(record_bytes(EXAMPLES["subject"]))
+    for evidence in (5, None, {}, "x"):
+        content = canonical_bytes(subject | {"evidence": evidence})
+        log = changed_log(4, seal(statement(subject["id"], digest(content), RECORD_PREDICATE,
+                                            subject | {"evidence": evidence}), [SECOND]))  # fmt: skip
+        with pytest.raises(UnreadableError):
+            checked(bundles.bundle(log), tmp_path)
+    document = document_of(bundles.bundle())
+    document["checkpoint"] = document["checkpoint"].replace("\n8\n", "\n99999999999999999999\n")
+    with pytest.raises(UnreadableError):
+        checked(bundles.archive(canonical_bytes(document), {}), tmp_path)
+    with pytest.raises(UnreadableError, match="twice"):
+        checked(bundles.bundle(evidence=(*bundles.NAMED, bundles.NAMED[0])), tmp_path)
+
+
+def test_large_numbers_of_honest_records_are_read(tmp_path: Path) -> None:
+    subject = json.loads(record_bytes(EXAMPLES["subject"])) | {"x_count": 1e20, "x_size": 2**53 - 1}
+    log = changed_log(4, sign_record(canonical_bytes(subject), [SECOND]))
+    assert checked(bundles.bundle(log, evidence=()), tmp_path).ok
+
+
+def test_who_is_no_witness(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    south, _ = bundles.witness_keys().values()
+    twice = "again." + south
+    own = str(NoteKey("own.example/w", COSIGNATURE_ED25519, SECOND.public))
+    log = str(NoteKey(bundles.ORIGIN, COSIGNATURE_ED25519, STRANGER.public))
+    for wrong in ([south, twice], [own], [log]):
+        with pytest.raises(UnreadableError, match="witness"):
+            checked(bundles.bundle(), tmp_path, witnesses=wrong)
+    for number in ("0", "-1"):
+        with pytest.raises(SystemExit):
+            main([str(tmp_path / "a.evidence"), "--quorum", number])
+    capsys.readouterr()

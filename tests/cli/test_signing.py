@@ -115,24 +115,34 @@ def test_a_rotated_key_and_a_wrong_passphrase(run: Shell, monkeypatch: pytest.Mo
     assert "CONSILIENCE_PASSPHRASE" in run.err
 
 
-def test_a_stolen_key_is_revoked_from_an_entry_on(run: Shell) -> None:
-    run("key", "new", "--unencrypted")
-    first = run.json("key", "list")["keys"][0]["fingerprint"]
+def test_after_a_theft_the_keys_end_and_a_key_that_the_thief_added_too(run: Shell) -> None:
+    run("key", "new", "--unencrypted", "--second")
     run("record", "sign", "--all")
     with Node.open(run.folder) as node:
-        new, signer = PrivateKey.generate(), node.signer(lambda: b"")
-        node.keys.write(new, None)
-        node.log.append(
-            [publication._draft(publication.add(signer.party, new, by=signer.keys[0]))], signer.head
-        )
-    run("key", "revoke", first, "--reason", "stolen", "--since", "2")
-    party, one, other = (run.json("record", "list")["records"][n]["id"] for n in range(3))
-    assert run.json("record", "verify", party)["ok"] is True
-    assert run.json("record", "verify", one, code=1)["ok"] is False
-    run("log", "audit", code=1)
-    assert "revoked from entry 2 on (stolen)" in run.out
-    run("record", "sign", one, other)
-    assert run.json("record", "verify", one)["ok"] is True
+        thief, signer = PrivateKey.generate(), node.signer(lambda: b"")
+        added = publication._draft(publication.add(signer.party, thief, by=signer.keys[0]))
+        node.log.append([added], signer.head)
+    run("key", "rotate", "--unencrypted", "--reason", "stolen")
+    run("key", "revoke", thief.public.fingerprint, "--reason", "added by a thief")
+    counting = [key for key in run.json("key", "list")["keys"] if key["end_entry"] is None]
+    assert [key["algorithm"] for key in counting] == ["ed25519", "ml-dsa-44"]
+    run("key", "revoke", counting[0]["fingerprint"], "--reason", "x", code=2)
+    assert "key rotate" in run.err
+    run("log", "audit")
+    assert run.json("record", "verify", ids(run, "subject")[0])["ok"] is True
+
+
+def test_a_bundle_is_never_written_over_something(run: Shell, tmp_path: Path) -> None:
+    run("key", "new")
+    run("record", "sign", "--all")
+    model = ids(run, "subject")[0]
+    (tmp_path / "there").write_text("mine")
+    for target in (tmp_path / "there", run.folder / "records.sqlite", run.folder / "new.evidence"):
+        run("log", "prove", model, "--out", target, code=2)
+    assert (tmp_path / "there").read_text() == "mine"
+    run("record", "verify", model, "--key", "sha256:0", code=2)
+    assert "for bundles" in run.err
+    run("record", "verify", "no-such-file", code=2)
 
 
 def test_a_withdrawn_record_stays_readable(run: Shell) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sqlite3
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.records.examples import CLAIM, EXAMPLES
+from tests.records.examples import CLAIM, EXAMPLES, LABORATORY
 
 import consilience_verifier
 from consilience.errors import IncompatibleError, InputError, NotFoundError, VerificationError
@@ -24,7 +27,7 @@ from consilience.store.publication import (
     keyring,
     publish,
     revoke_key,
-    rotate_key,
+    rotate_keys,
     signed_record,
     write_evidence_bundle,
 )
@@ -34,13 +37,13 @@ from consilience.trust.envelope import envelope_bytes, read_envelope, seal, stat
 from consilience.trust.keys import Algorithm, PrivateKey
 from consilience.trust.signing import RECORD_PREDICATE
 
-PARTY = "party--00000000-0000-4000-8000-000000000001"
+PARTY = LABORATORY.id
 ORIGIN = f"{PARTY}/log"
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FIRST, SECOND, STRANGER = (PrivateKey.from_seed(letter * 32) for letter in (b"1", b"2", b"3"))
 QUANTUM = PrivateKey.from_seed(b"4" * 32, Algorithm.ML_DSA_44)
 SIGNER = Signer(PARTY, ORIGIN, (FIRST,), lambda: 1_800_000_000)
-CONTENTS = [record_bytes(record) for record in EXAMPLES.values()]
+CONTENTS = [record_bytes(record) for record in EXAMPLES.values() if record.created_by == PARTY]
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_a_second_algorithm_signs_heads_and_records_and_makes_no_doubles(tmp_pat
 
 def test_a_new_key_takes_over(log: SqliteLog) -> None:
     publish(log, CONTENTS[:1], SIGNER)
-    after = rotate_key(log, SECOND, SIGNER)
+    after = rotate_keys(log, [SECOND], SIGNER)
     assert publish(log, CONTENTS[1:2], after) == [4]
     assert keyring(log).at(log.size()) == (SECOND.public,)
     with pytest.raises(IncompatibleError, match="not in force"):
@@ -83,15 +86,59 @@ def test_a_new_key_takes_over(log: SqliteLog) -> None:
     assert audit(log, ORIGIN, signatures=False).faults == ()
 
 
-def test_what_a_thief_signed_no_longer_counts(log: SqliteLog) -> None:
-    publish(log, CONTENTS[:2], SIGNER)
-    after = replace(SIGNER, keys=(SECOND,))
-    log.append([publication._draft(publication.add(PARTY, SECOND, by=FIRST))], SIGNER.head)
-    revoke_key(log, FIRST.public, after, reason="stolen", since=2)
-    assert signed_record(log, log.entry(1)).content == CONTENTS[0]
-    with pytest.raises(VerificationError, match="revoked from entry 2 on"):
-        signed_record(log, log.entry(2))
-    assert publish(log, CONTENTS[:2], after) == [1, 5]
+def test_both_keys_rotate_together_and_a_lost_second_key_is_ended(tmp_path: Path) -> None:
+    log = SqliteLog(tmp_path / "records.sqlite")
+    signer = replace(SIGNER, keys=(FIRST, QUANTUM))
+    introduce_keys(log, signer)
+    publish(log, CONTENTS[:1], signer)
+    other = PrivateKey.from_seed(b"5" * 32, Algorithm.ML_DSA_44)
+    after = rotate_keys(log, [SECOND, other], signer, reason="stolen")
+    assert keyring(log).at(log.size()) == (SECOND.public, other.public)
+    assert {known.reason for known in keyring(log).keys} == {None, "stolen"}
+    publish(log, CONTENTS[1:2], after)
+    alone = replace(after, keys=(SECOND,))
+    with pytest.raises(IncompatibleError, match="other algorithm"):
+        publish(log, CONTENTS[2:3], alone)
+    revoke_key(log, other.public, after, reason="lost")
+    publish(log, CONTENTS[2:3], alone)
+    assert audit(log, ORIGIN).faults == ()
+
+
+def test_what_others_add_in_between_is_seen(log: SqliteLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation lands between the look at the keys and the addition: the addition is prepared anew."""
+    plain, turns = log.append, iter([True])
+
+    def append(drafts: list[Draft], sign: Any, *, at: int | None = None) -> list[int]:
+        if next(turns, False):
+            rotate_keys(log, [SECOND], SIGNER)
+        return plain(drafts, sign, at=at)
+
+    monkeypatch.setattr(log, "append", append)
+    with pytest.raises(IncompatibleError, match="not in force"):
+        publish(log, CONTENTS[:1], SIGNER)
+    assert audit(log, ORIGIN).faults == ()
+    assert keyring(log).at(log.size()) == (SECOND.public,)
+
+
+def test_several_at_once_make_one_history(tmp_path: Path) -> None:
+    logs = [SqliteLog(tmp_path / "records.sqlite") for _ in range(4)]
+    begun: list[bool] = []
+
+    def begin(log: SqliteLog, key: PrivateKey) -> None:
+        with contextlib.suppress(IncompatibleError):
+            introduce_keys(log, replace(SIGNER, keys=(key,)))
+            begun.append(True)
+
+    threads = [
+        threading.Thread(target=begin, args=(log, PrivateKey.from_seed(bytes([n]) * 32)))
+        for n, log in enumerate(logs)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert begun == [True]
+    assert audit(logs[0], ORIGIN).faults == ()
 
 
 def test_a_key_does_not_revoke_itself_and_a_log_begins_once(log: SqliteLog) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.records.examples import EXAMPLES
+from tests.records.examples import EXAMPLES, LABORATORY
 
 from consilience.records import record_bytes
 from consilience.trust.bundle import NamedFile, ProvenEntry, bundle_document, write_bundle
@@ -21,8 +21,8 @@ from consilience.trust.merkle import Tree, leaf_hash
 from consilience.trust.notes import Note, NoteKey, sign_text
 from consilience.trust.signing import sign_record
 
-PARTY = "party--00000000-0000-4000-8000-000000000001"
-ORIGIN = "north.example/log"
+PARTY = LABORATORY.id
+ORIGIN = f"{PARTY}/log"
 FIRST, SECOND, STRANGER = (PrivateKey.from_seed(letter * 32) for letter in (b"1", b"2", b"3"))
 WITNESSES = {
     "south.example/witness": PrivateKey.from_seed(b"5" * 32),
@@ -41,7 +41,7 @@ def witness_keys() -> dict[str, str]:
 
 def entries() -> list[Envelope]:
     """A log: a key, a record, a second key, the end of the first, four records."""
-    others = [record_bytes(record) for kind, record in EXAMPLES.items() if kind != "claim"]
+    others = [record_bytes(record) for kind, record in EXAMPLES.items() if kind not in {"claim", "party"}]
     return [
         introduce(PARTY, FIRST),
         sign_record(others[0], [FIRST]),
@@ -59,6 +59,8 @@ def bundle(
     about: tuple[int, ...] = (0, 2, 3),
     head_key: PrivateKey = SECOND,
     cosigned: bool = True,
+    origin: str = ORIGIN,
+    second: PrivateKey | None = None,
     files: Mapping[str, Path] | None = None,
     evidence: tuple[NamedFile, ...] | None = None,
 ) -> bytes:
@@ -67,8 +69,10 @@ def bundle(
     envelopes = entries() if log is None else log
     leaves = [leaf_hash(hashlib.sha256(envelope_bytes(one)).digest()) for one in envelopes]
     tree = Tree(leaves)
-    head = Checkpoint(ORIGIN, tree.size, tree.root())
-    note = Note(head.text, (sign_text(head.text, ORIGIN, head_key),))
+    head = Checkpoint(origin, tree.size, tree.root())
+    note = Note(head.text, (sign_text(head.text, origin, head_key),))
+    if second is not None:
+        note = note.with_signatures([cosign(head, origin, second, at=AT)])
     if cosigned:
         note = note.with_signatures(cosign(head, name, key, at=AT) for name, key in WITNESSES.items())
 

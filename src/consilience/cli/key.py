@@ -27,14 +27,16 @@ def passphrase(*, new: bool = False) -> Callable[[], bytes]:
         from consilience.errors import UsageError
 
         given = os.environ.get(VARIABLE)
-        if given is not None:
-            return given.encode()
+        if given:
+            return os.fsencode(given)
         if not sys.stdin.isatty():
             raise UsageError(
                 "the key needs a passphrase, and nobody can be asked here",
                 next_step=f"Put it into {VARIABLE}, or give the command in a terminal.",
             )
-        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)).encode()
+        return str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)).encode(
+            "utf-8", "surrogateescape"
+        )
 
     return ask
 
@@ -68,9 +70,8 @@ def new_(second: bool, unencrypted: bool, folder: Path | None, as_json: bool) ->
         secret = None if unencrypted else passphrase(new=True)()
         keys = [PrivateKey.generate()]
         keys += [PrivateKey.generate(Algorithm.ML_DSA_44)] if second else []
-        for key in keys:
-            node.keys.write(key, secret)
-        introduce_keys(node.log, node.signer_of(keys))
+        with node.keys.written(keys, secret):
+            introduce_keys(node.log, node.signer_of(keys))
         _show(node, as_json, f"Partners know this node by {keys[0].public.fingerprint}.")
 
 
@@ -85,39 +86,38 @@ def list_(folder: Path | None, as_json: bool) -> None:
         _show(node, as_json, "")
 
 
-@command.command(short_help="Make a new key, and end the one that counts now.")
-@click.option("--unencrypted", is_flag=True, help="Store the new key without a passphrase.")
+@command.command(short_help="Put new keys in the place of those that count, and end these.")
+@click.option("--reason", default="rotated", show_default=True, help="Why, in words that partners read.")
+@click.option("--unencrypted", is_flag=True, help="Store the new keys without a passphrase.")
 @node_option
 @json_option
-def rotate(unencrypted: bool, folder: Path | None, as_json: bool) -> None:
-    """Make a new Ed25519 key, signed by the one that counts now, and end that one.
+def rotate(reason: str, unencrypted: bool, folder: Path | None, as_json: bool) -> None:
+    """Make new keys, signed by those that count now, and end these: also after one was stolen.
 
-    What the old key signed before keeps counting. The new key has the same passphrase.
+    What the old keys signed before keeps counting; withdraw what you do not stand behind, and end
+    further keys that a thief may have added. The new keys have the same passphrase.
     """
     from consilience.node import Node
-    from consilience.store.publication import rotate_key
+    from consilience.store.publication import rotate_keys
     from consilience.trust.keys import PrivateKey
 
     with Node.open(folder) as node:
         once = functools.cache(passphrase())
         signer = node.signer(once)
-        new = PrivateKey.generate()
-        node.keys.write(new, None if unencrypted else once())
-        rotate_key(node.log, new, signer)
-        old = signer.keys[0].public
-        _show(node, as_json, f"{old.fingerprint} ended; {new.public.fingerprint} signs from now on.")
+        new = [PrivateKey.generate(key.public.algorithm) for key in signer.keys]
+        with node.keys.written(new, None if unencrypted else once()):
+            rotate_keys(node.log, new, signer, reason=reason)
+        old = ", ".join(key.public.fingerprint for key in signer.keys)
+        _show(node, as_json, f"{old} ended; {new[0].public.fingerprint} signs from now on.")
 
 
-@command.command(short_help="End a key that was stolen or lost.")
+@command.command(short_help="End a key that this node does not sign with.")
 @click.argument("fingerprint")
 @click.option("--reason", required=True, help="Why, in words that partners read.")
-@click.option("--since", type=click.IntRange(min=0), metavar="ENTRY",
-              help="Entry of the log from which on the key was in foreign hands; what it signed from there "
-              "on no longer counts.")  # fmt: skip
 @node_option
 @json_option
-def revoke(fingerprint: str, reason: str, since: int | None, folder: Path | None, as_json: bool) -> None:
-    """End a key that this node does not sign with now, such as one that was stolen or lost."""
+def revoke(fingerprint: str, reason: str, folder: Path | None, as_json: bool) -> None:
+    """End a key: a second one that was lost, or one that a thief added. Your own is ended by `key rotate`."""
     from consilience.errors import NotFoundError
     from consilience.node import Node
     from consilience.store.publication import keyring, revoke_key
@@ -128,7 +128,7 @@ def revoke(fingerprint: str, reason: str, since: int | None, folder: Path | None
             raise NotFoundError(
                 f"this node has no key {fingerprint[:80]}", next_step="`consilience key list` shows them."
             )
-        revoke_key(node.log, known[fingerprint], node.signer(passphrase()), reason=reason, since=since)
+        revoke_key(node.log, known[fingerprint], node.signer(passphrase()), reason=reason)
         _show(node, as_json, f"{fingerprint} no longer counts.")
 
 

@@ -80,6 +80,7 @@ def prove(
                 next_step=f"`consilience record sign {record_id}` signs it.",
             )
         target = out or Path(f"{record_id}.evidence")
+        _check_free(target, node.folder)
         size = _write(node, signed[-1], target, with_files=files)
     document = {"bundle": str(target), "bytes": size, "entry": signed[-1].position, "digest": entry.digest}
     if as_json:
@@ -118,17 +119,27 @@ def audit(context: click.Context, quick: bool, folder: Path | None, as_json: boo
         context.exit(FINDING_EXIT)
 
 
+def _check_free(target: Path, node: Path) -> None:
+    """Refuse to write over a file, or into the node's own folder."""
+    from consilience.errors import InputError, Where
+
+    if target.exists() or target.is_symlink() or target.resolve().is_relative_to(node.resolve()):
+        raise InputError(
+            "there is a file of this name, or it would lie in the node's own folder",
+            where=Where(file=str(target)), next_step="Name another file with --out.",
+        )  # fmt: skip
+
+
 def _write(node: Node, entry: LogEntry, target: Path, *, with_files: bool) -> int:
     from consilience.store.publication import write_evidence_bundle
 
     here = {file.digest: file for file in node.evidence.iterate()}
     files = {name: node.evidence.path(name) for name in here} if with_files else {}
-    part = target.with_name(target.name + ".part")
     try:
-        with part.open("wb") as stream:
+        with target.open("xb") as stream:
             sizes = {name: file.size for name, file in here.items()}
             write_evidence_bundle(node.log, entry, stream, files=files, sizes=sizes)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
     return target.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,15 @@ import click
 
 from consilience.cli.key import passphrase
 from consilience.cli.node import node_option
-from consilience.cli.output import counted, json_option, say, show_json
+from consilience.cli.output import counted, harmless, json_option, say, show_json
+from consilience.errors import InputError, NotFoundError, UsageError, Where
 
 if TYPE_CHECKING:
     from consilience.node import Node
     from consilience.store.records import Entry
 
 FINDING_EXIT = 1
+_ID = re.compile("[a-z]+--[0-9a-f-]{36}")
 
 
 @click.command(short_help="Sign records of this party, and add them to its log.")
@@ -29,7 +32,6 @@ def sign(record_ids: tuple[str, ...], every: bool, folder: Path | None, as_json:
 
     The latest version of each is signed. One that is signed already stays as it is.
     """
-    from consilience.errors import UsageError
     from consilience.node import Node
     from consilience.store.publication import publish
 
@@ -77,9 +79,13 @@ def verify(
     The exit code is 1 where a check fails, and where one could not be made: a bundle whose party you cannot
     name by --key shows a signature of nobody in particular.
     """
-    if Path(what).is_file():
+    if not _ID.fullmatch(what):
         document = _bundle(Path(what), key, witnesses, quorum)
     else:
+        if key or witnesses or quorum:
+            raise UsageError(
+                "--key, --witness and --quorum are for bundles", next_step="Name a bundle, or leave them out."
+            )
         from consilience.node import Node
 
         with Node.open(folder) as node:
@@ -88,7 +94,8 @@ def verify(
         show_json(document)
     else:
         for check in document["checks"]:
-            click.echo(f"{check['state']:<9} {check['what']:<10} {check['detail']}")
+            detail = harmless(check["detail"]).replace("\n", "\\n")
+            click.echo(f"{check['state']:<9} {check['what']:<10} {detail}")
         say("Every check passed" if document["ok"] else "Not every check passed")
     if not document["ok"]:
         context.exit(FINDING_EXIT)
@@ -134,8 +141,12 @@ def _own(node: Node) -> Iterator[Entry]:
 
 def _bundle(file: Path, key: str | None, witnesses: tuple[str, ...], quorum: int | None) -> dict[str, Any]:
     import consilience_verifier
-    from consilience.errors import InputError, Where
 
+    if not file.is_file():
+        raise NotFoundError(
+            "there is no such file, and it is not the id of a record",
+            where=Where(file=str(file)), next_step="`consilience record list` shows ids.",
+        )  # fmt: skip
     try:
         found = consilience_verifier.verify(file, key=key, witnesses=list(witnesses), quorum=quorum)
     except consilience_verifier.UnreadableError as error:

@@ -7,11 +7,12 @@ no record, so no export and no exchange ever takes it along.
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from consilience.errors import InputError, NotFoundError, StoreError, Where
+from consilience.errors import IncompatibleError, InputError, NotFoundError, StoreError, Where
 from consilience.trust.keys import MAX_PEM_BYTES, Algorithm, PrivateKey, PublicKey
 
 SUFFIX = ".pem"
@@ -45,11 +46,29 @@ class KeyFiles:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(target)
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
         except OSError as error:
             raise StoreError(
                 f"the key cannot be stored: {error.strerror}", where=Where(file=str(target))
             ) from error
         return target
+
+    @contextlib.contextmanager
+    def written(self, keys: Sequence[PrivateKey], passphrase: bytes | None) -> Iterator[None]:
+        """Store keys for work that needs them on the disk; where it fails, they are removed again."""
+        paths: list[Path] = []
+        try:
+            for key in keys:
+                paths.append(self.write(key, passphrase))  # noqa: PERF401 - each counts once it is there
+            yield
+        except IncompatibleError:  # nothing was added to the log; after any other end a key may be in it
+            for path in paths:
+                path.unlink(missing_ok=True)
+            raise
 
     def names(self) -> Iterator[str]:
         """Yield the fingerprints of the keys that are here."""
@@ -113,12 +132,12 @@ def held_keys(
 
     found: dict[Algorithm, PrivateKey] = {}
     if text := environment.get(SIGNING_KEY_VARIABLE):
-        pem = text.encode()
+        pem = os.fsencode(text)
         key = PrivateKey.read(pem, secret() if b"ENCRYPTED" in pem else None)
         found[key.public.algorithm] = key
     here = set(files.names())
     for name, known in in_force.items():
-        if name in here and (known.algorithm not in found or not text):
+        if name in here and not (text and known.algorithm is Algorithm.ED25519):
             found[known.algorithm] = files.read(name, secret() if files.is_encrypted(name) else None)
     if Algorithm.ED25519 not in found:
         raise NotFoundError(

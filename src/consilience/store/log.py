@@ -25,6 +25,10 @@ HeadSigner = Callable[[int, bytes], bytes]
 """(size, root) → the note of the signed head."""
 
 
+class MovedError(StoreError):
+    """Another process added entries after this one looked at the log."""
+
+
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the log."""
 
@@ -53,10 +57,18 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 class LogStore(Protocol):
     """Keeps a log. Every method raises StoreError where the store cannot do its part."""
 
-    def append(self, drafts: Sequence[Draft], sign: HeadSigner) -> list[int]:
+    def append(self, drafts: Sequence[Draft], sign: HeadSigner, *, at: int | None = None) -> list[int]:
         """Add entries and the head over them, all or nothing; return the positions of the entries.
 
         An envelope that is in the log already keeps its position. Where all are, nothing is signed.
+
+        Args:
+            drafts: The entries.
+            sign: Signs the head.
+            at: Size that the log must still have; None: any.
+
+        Raises:
+            MovedError: The log has another size than `at`.
         """
         ...
 

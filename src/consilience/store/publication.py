@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
-from consilience.errors import IncompatibleError, InputError, NotFoundError, VerificationError
+from consilience.errors import IncompatibleError, InputError, NotFoundError, StoreError, VerificationError
 from consilience.records.canonical import canonical_bytes, digest
-from consilience.records.claim import Claim
 from consilience.records.strict_json import read_json
-from consilience.store.log import Draft, LogEntry, LogStore, leaf_of
+from consilience.store.log import TILE_BITS, Draft, LogEntry, LogStore, MovedError, leaf_of
 from consilience.trust.bundle import NamedFile, ProvenEntry, bundle_document, write_bundle
 from consilience.trust.checkpoint import (
     COSIGNATURE_ML_DSA_44,
@@ -31,6 +30,10 @@ from consilience.trust.keys import Algorithm, PrivateKey, PublicKey
 from consilience.trust.merkle import Tree, inclusion_proof, verify_inclusion
 from consilience.trust.notes import ED25519, Note, NoteKey, sign_text
 from consilience.trust.signing import RECORD_PREDICATE, SignedRecord, read_signed_record, sign_record
+
+T = TypeVar("T")
+TRIES = 20
+"""How often an addition is prepared anew when another process added to the log in between."""
 
 
 @dataclass(frozen=True)
@@ -76,41 +79,61 @@ def introduce_keys(log: LogStore, signer: Signer) -> None:
     Raises:
         IncompatibleError: The log has begun already.
     """
-    if log.size():
-        raise IncompatibleError("the log has a key already", next_step="`consilience key rotate` changes it.")
     first = signer.keys[0]
     drafts = [introduce(signer.party, first)]
     drafts += [add(signer.party, key, by=first) for key in signer.keys[1:]]
-    log.append([_draft(envelope) for envelope in drafts], signer.head)
+    try:
+        log.append([_draft(envelope) for envelope in drafts], signer.head, at=0)
+    except MovedError:
+        raise IncompatibleError(
+            "the log has a key already", next_step="`consilience key rotate` changes it."
+        ) from None
 
 
-def rotate_key(log: LogStore, new: PrivateKey, signer: Signer) -> Signer:
-    """Put a new Ed25519 key in the place of the signer's first key, all or nothing; return who signs now."""
-    _check_in_force(log, signer)
-    old, after = signer.keys[0], replace(signer, keys=(new, *signer.keys[1:]))
-    told = add(signer.party, new, by=old), revoke(signer.party, old.public, by=new, reason="rotated")
-    log.append([_draft(envelope) for envelope in told], after.head)
+def rotate_keys(
+    log: LogStore, new: Sequence[PrivateKey], signer: Signer, *, reason: str = "rotated"
+) -> Signer:
+    """Put new keys in the place of the signer's, all or nothing; return who signs now.
+
+    Args:
+        log: Of the node.
+        new: A key for each of the signer's, of the same algorithms in the same order.
+        signer: With keys that are in force.
+        reason: Why the old keys end, in words that partners read.
+    """
+    after = replace(signer, keys=tuple(new))
+    told = [add(signer.party, key, by=signer.keys[0]) for key in new]
+    told += [revoke(signer.party, key.public, by=new[0], reason=reason) for key in signer.keys]
+    drafts = [_draft(envelope) for envelope in told]
+
+    def attempt(size: int) -> None:
+        _check_in_force(log, signer, size)
+        log.append(drafts, after.head, at=size)
+
+    _tried(log, attempt)
     return after
 
 
-def revoke_key(
-    log: LogStore, key: PublicKey, signer: Signer, *, reason: str | None, since: int | None = None
-) -> None:
+def revoke_key(log: LogStore, key: PublicKey, signer: Signer, *, reason: str | None) -> None:
     """Revoke a key, signed by the signer's first key.
 
     Raises:
         IncompatibleError: It is the key that signs: then nobody could sign the head that has the revocation.
         VerificationError: The key does not count now.
     """
-    ring = _check_in_force(log, signer)
-    if key in [own.public for own in signer.keys]:
+    if key == signer.keys[0].public:
         raise IncompatibleError(
             "this key would sign its own revocation, and nothing could follow it",
-            next_step="`consilience key rotate` adds a new key first.",
+            next_step="`consilience key rotate --reason …` puts a new key in its place and ends it.",
         )
-    told = revoke(signer.party, key, by=signer.keys[0], reason=reason, since=since)
-    ring.follow(told, log.size())
-    log.append([_draft(told)], signer.head)
+    after = replace(signer, keys=tuple(own for own in signer.keys if own.public != key))
+    told = revoke(signer.party, key, by=signer.keys[0], reason=reason)
+
+    def attempt(size: int) -> None:
+        _check_in_force(log, signer, size).follow(told, size)
+        log.append([_draft(told)], after.head, at=size)
+
+    _tried(log, attempt)
 
 
 def publish(log: LogStore, contents: Sequence[bytes], signer: Signer) -> list[int]:
@@ -124,15 +147,31 @@ def publish(log: LogStore, contents: Sequence[bytes], signer: Signer) -> list[in
     Returns:
         Their positions.
     """
-    ring = _check_in_force(log, signer)
-    here = [_standing(log, digest(canonical_bytes(read_json(content))), ring) for content in contents]
-    drafts = [
-        _draft(sign_record(content, signer.keys))
-        for content, position in zip(contents, here, strict=True)
-        if position is None
-    ]
-    new = iter(log.append(drafts, signer.head))
-    return [next(new) if position is None else position for position in here]
+
+    def attempt(size: int) -> list[int]:
+        ring = _check_in_force(log, signer, size)
+        here = [_standing(log, digest(canonical_bytes(read_json(content))), ring) for content in contents]
+        drafts = [
+            _draft(sign_record(content, signer.keys))
+            for content, position in zip(contents, here, strict=True)
+            if position is None
+        ]
+        new = iter(log.append(drafts, signer.head, at=size))
+        return [next(new) if position is None else position for position in here]
+
+    return _tried(log, attempt)
+
+
+def _tried(log: LogStore, attempt: Callable[[int], T]) -> T:
+    """Do what rests on the log as it is, anew where another process added to it in between."""
+    for _ in range(TRIES):
+        try:
+            return attempt(log.size())
+        except MovedError:
+            continue
+    raise StoreError(
+        "other processes add to the log faster than this one", next_step="Let one process at a time sign."
+    )
 
 
 def signed_record(log: LogStore, entry: LogEntry) -> SignedRecord:
@@ -141,7 +180,15 @@ def signed_record(log: LogStore, entry: LogEntry) -> SignedRecord:
     Raises:
         VerificationError: It is not signed by such a key, or holds another record than it says.
     """
-    return read_signed_record(keyring(log).verify(read_envelope(entry.content), entry.position))
+    ring = keyring(log)
+    found = read_signed_record(ring.verify(read_envelope(entry.content), entry.position))
+    _check_author(found, ring)
+    return found
+
+
+def _check_author(found: SignedRecord, ring: Keyring) -> None:
+    if found.parsed.record.created_by != ring.party:
+        raise VerificationError("the record was made by another party than the one that signed it")
 
 
 def write_evidence_bundle(
@@ -166,7 +213,7 @@ def write_evidence_bundle(
         for one in log.iterate(predicate_type=KEY_PREDICATE)
         if one.position < head.size
     ]
-    rests_on = record.evidence if isinstance(record, Claim) else ()
+    rests_on: tuple[str, ...] = getattr(record, "evidence", ())
     named = [NamedFile(digest, sizes.get(digest)) for digest in rests_on]
     document = bundle_document(_proven(log, entry, head), about, note, named)
     write_bundle(target, document, {name: files[name] for name in rests_on if name in files})
@@ -246,7 +293,7 @@ def _check_entry(entry: LogEntry, ring: Keyring) -> None:
     if told.predicate_type != KEY_PREDICATE:  # those about keys were checked in their order
         verified = ring.verify(envelope, entry.position)
         if told.predicate_type == RECORD_PREDICATE:
-            read_signed_record(verified)
+            _check_author(read_signed_record(verified), ring)
 
 
 def _head_faults(log: LogStore, tree: Tree, ring: Keyring | None, origin: str) -> list[str]:
@@ -261,9 +308,15 @@ def _head_faults(log: LogStore, tree: Tree, ring: Keyring | None, origin: str) -
         return [f"head: {error.detail}"]
     if head.size != tree.size or head.root != tree.root():
         return [f"head: it is of {head.size} entries with another root than these {tree.size}"]
-    if head.size and inclusion_proof(log.node, head.size - 1, head.size) != tree.inclusion(head.size - 1):
-        return ["the stored hashes are not those of the entries"]
-    return []
+    try:
+        same = all(
+            log.node(level, place) == tree.node(level, place)
+            for level in range(0, head.size.bit_length(), TILE_BITS)
+            for place in range(head.size >> level)
+        )
+    except StoreError:
+        same = False
+    return [] if same else ["the stored hashes are not those of the entries"]
 
 
 def note_keys(ring: Keyring, origin: str, size: int) -> list[NoteKey]:
@@ -275,9 +328,14 @@ def note_keys(ring: Keyring, origin: str, size: int) -> list[NoteKey]:
     ]
 
 
-def _check_in_force(log: LogStore, signer: Signer) -> Keyring:
+def _check_in_force(log: LogStore, signer: Signer, size: int) -> Keyring:
     ring = keyring(log)
-    here = ring.at(log.size())
+    here = ring.at(size)
+    if {key.algorithm for key in here} - {key.public.algorithm for key in signer.keys}:
+        raise IncompatibleError(
+            "a key of the other algorithm is in force, and its private key is not here",
+            next_step="Put its file back, or end it: consilience key revoke FINGERPRINT --reason lost.",
+        )
     for key in signer.keys:
         if key.public not in here:
             raise IncompatibleError(

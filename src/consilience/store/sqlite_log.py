@@ -13,7 +13,7 @@ from typing import Any
 from consilience.errors import IncompatibleError, NotFoundError, StoreError
 from consilience.records.canonical import digest
 from consilience.records.fields import moment
-from consilience.store.log import TILE, TILE_BITS, Draft, HeadSigner, LogEntry, leaf_of, whole
+from consilience.store.log import TILE, TILE_BITS, Draft, HeadSigner, LogEntry, MovedError, leaf_of, whole
 from consilience.store.sqlite_file import SqliteFile
 from consilience.trust.checkpoint import read_checkpoint
 from consilience.trust.merkle import HASH_BYTES, root
@@ -32,10 +32,15 @@ class SqliteLog(SqliteFile):
     def _tiles(self) -> dict[tuple[int, int], bytes]:
         return {}
 
-    def append(self, drafts: Sequence[Draft], sign: HeadSigner) -> list[int]:
+    def append(self, drafts: Sequence[Draft], sign: HeadSigner, *, at: int | None = None) -> list[int]:
         """Add entries and the head over them (see `LogStore.append`)."""
         with self._transaction():
             before = size = self.size()
+            if at is not None and at != size:
+                raise MovedError(
+                    "another process added entries to the log", next_step="Give the command again."
+                )
+            self._check_head(size)
             positions: list[int] = []
             for draft in drafts:
                 name = digest(draft.content)
@@ -49,6 +54,16 @@ class SqliteLog(SqliteFile):
             if size > before:
                 self._sign(size, sign)
             return positions
+
+    def _check_head(self, size: int) -> None:
+        """Refuse to build on stored hashes that are not those of the last signed head."""
+        note = self.head()
+        if note is not None:
+            head, _ = read_checkpoint(note)
+            if (head.size, head.root) != (size, root(self._uncached, size)):
+                raise StoreError(
+                    "the hashes of the log do not fit its head", next_step="Run `consilience log audit`."
+                )
 
     def _add(self, position: int, name: str, draft: Draft) -> None:
         now = moment(self._clock())
@@ -106,7 +121,10 @@ class SqliteLog(SqliteFile):
         start = (first % TILE) * HASH_BYTES
         hashes = tiles(tall, first >> TILE_BITS)[start : start + (HASH_BYTES << rest)]
         if len(hashes) != HASH_BYTES << rest:
-            raise StoreError(f"the log has no whole subtree {index} of level {level}")
+            raise StoreError(
+                f"the log has no whole subtree {index} of level {level}",
+                next_step="Run `consilience log audit`.",
+            )
         return whole(hashes)
 
     def _kept(self, level: int, number: int) -> bytes:

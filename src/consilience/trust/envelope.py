@@ -32,7 +32,7 @@ MAX_PAYLOAD_TYPE = 255
 """Characters of a payload's type."""
 
 
-_LIMITS = Limits(bytes=MAX_ENVELOPE_BYTES, string_chars=MAX_ENVELOPE_BYTES)
+_LIMITS = Limits(bytes=MAX_ENVELOPE_BYTES, string_chars=MAX_ENVELOPE_BYTES, depth=Limits().depth + 4)
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -118,11 +118,17 @@ def read_envelope(content: bytes) -> Envelope:
     return found
 
 
-def verify(envelope: Envelope, keys: Sequence[PublicKey]) -> Verified:
+def verify(envelope: Envelope, keys: Sequence[PublicKey], *, each_algorithm: bool = False) -> Verified:
     """Return the payload, signed by at least one of the keys.
 
+    Args:
+        envelope: As it was read.
+        keys: That are trusted.
+        each_algorithm: A key of each algorithm that is among them must have signed, so that an ML-DSA-44
+            key protects where Ed25519 is broken.
+
     Raises:
-        VerificationError: None of them signed these bytes.
+        VerificationError: None of them signed these bytes, or none of one algorithm.
     """
     content = envelope.content
     message = pae(envelope.payload_type, content)
@@ -137,6 +143,9 @@ def verify(envelope: Envelope, keys: Sequence[PublicKey]) -> Verified:
             "no key that is trusted signed this envelope",
             next_step="Ask the party for its key's fingerprint over another way, and compare.",
         )
+    missing = {key.algorithm for key in keys} - {key.algorithm for key in signers}
+    if each_algorithm and missing:
+        raise VerificationError(f"the signature with {', '.join(sorted(missing))} is missing")
     return Verified(envelope.payload_type, content, signers)
 
 

@@ -2,8 +2,9 @@
 
 Pure. Invariants: the first entry of a log introduces its first key, signed by that key; every further key is
 added by one that is in force and signs itself, so that nobody adds a key that it does not hold; after a
-revocation the key counts for no later entry, and for none from `since` on where it was in foreign hands. A
-keyring proves nothing of entries that it was not shown.
+revocation the key counts for no later entry, and what it signed before keeps counting: a party withdraws what
+it does not stand behind. Records need a signature of each algorithm that has a key in force. A keyring proves
+nothing of entries that it was not shown.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import binascii
 import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 
@@ -32,7 +33,7 @@ from consilience.trust.keys import Algorithm, PrivateKey, PublicKey
 
 KEY_PREDICATE = "urn:consilience:key:1"
 """Predicate type of a statement about a key."""
-MAX_KEYS = 1_000
+MAX_KEYS = 50
 """Keys of one party over time."""
 
 
@@ -53,8 +54,6 @@ class KeyStatement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     key: str
     """Base64 of the raw public key."""
     reason: Line | None = None
-    since: Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)] | None = None
-    """Of a revocation: entries from this position on do not count; None: from the revocation on."""
 
     @property
     def public(self) -> PublicKey:
@@ -120,7 +119,7 @@ class Keyring:
             VerificationError: No key signed it that counts at this position; revoked ones are named.
         """
         try:
-            return verify(envelope, self.at(position))
+            return verify(envelope, self.at(position), each_algorithm=True)
         except VerificationError:
             self._say_revoked(envelope, position)
             raise
@@ -134,7 +133,7 @@ class Keyring:
         """
         if position <= max(known.first for known in self.keys):
             raise VerificationError("the statements about keys are not in the order of the log")
-        told = _told(read_statement(self.verify(envelope, position).content), self.party)
+        told = _told(read_statement(self._any_verified(envelope, position)), self.party)
         key = told.public
         if told.action is Action.ADD:
             if any(known.key == key for known in self.keys):
@@ -145,14 +144,17 @@ class Keyring:
             return replace(self, keys=(*self.keys, KnownKey(key, position)))
         if told.action is not Action.REVOKE or key not in self.at(position):
             raise VerificationError("a key is revoked that is not in force, or introduced a second time")
-        end = position if told.since is None else min(told.since, position)
-        return replace(
-            self,
-            keys=tuple(
-                replace(known, end=end, reason=told.reason) if known.key == key else known
-                for known in self.keys
-            ),
-        )
+        ended = [replace(each, end=position, reason=told.reason) if each.key == key else each
+                 for each in self.keys]  # fmt: skip
+        return replace(self, keys=tuple(ended))
+
+    def _any_verified(self, envelope: Envelope, position: int) -> bytes:
+        """Return a statement about a key, signed by any key in force: so one that was lost can end."""
+        try:
+            return verify(envelope, self.at(position)).content
+        except VerificationError:
+            self._say_revoked(envelope, position)
+            raise
 
     def _say_revoked(self, envelope: Envelope, position: int) -> None:
         for known in self.keys:
@@ -196,9 +198,7 @@ def add(party: str, key: PrivateKey, *, by: PrivateKey) -> Envelope:
     return _sealed(_about(Action.ADD, party, key.public), [by, key])
 
 
-def revoke(
-    party: str, key: PublicKey, *, by: PrivateKey, reason: str | None = None, since: int | None = None
-) -> Envelope:
+def revoke(party: str, key: PublicKey, *, by: PrivateKey, reason: str | None = None) -> Envelope:
     """Return the statement that revokes a key.
 
     Args:
@@ -206,9 +206,8 @@ def revoke(
         key: Which ends.
         by: A key in force, which may be the same.
         reason: In words.
-        since: Position of the log from which on the key was in foreign hands.
     """
-    return _sealed(_about(Action.REVOKE, party, key, reason=reason, since=since), [by])
+    return _sealed(_about(Action.REVOKE, party, key, reason=reason), [by])
 
 
 def _about(action: Action, party: str, key: PublicKey, **more: Any) -> KeyStatement:

@@ -20,6 +20,8 @@ from consilience.errors import InputError
 
 MAX_PEM_BYTES = 16_384
 """Of a key file."""
+MAX_PASSPHRASE = 1_000
+"""Bytes of the longest passphrase that is taken."""
 MIN_PASSPHRASE = 8
 """Characters of the shortest passphrase that is taken."""
 
@@ -163,6 +165,8 @@ class PrivateKey:
         """
         if len(passphrase.decode("utf-8", "replace")) < MIN_PASSPHRASE:
             raise InputError(f"a passphrase has at least {MIN_PASSPHRASE} characters")
+        if len(passphrase) > MAX_PASSPHRASE:
+            raise InputError(f"a passphrase has at most {MAX_PASSPHRASE:,} bytes")
         return self._pem(serialization.BestAvailableEncryption(passphrase))
 
     def unencrypted(self) -> bytes:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from consilience.errors import ConsilienceError, InputError, LimitError, VerificationError
 from consilience.trust.checkpoint import MAX_SIZE, Checkpoint, cosign, read_checkpoint, verify_checkpoint
 from consilience.trust.keys import PrivateKey
-from consilience.trust.merkle import HASH_BYTES, MAX_PROOF, verify_consistency
+from consilience.trust.merkle import EMPTY_ROOT, HASH_BYTES, MAX_PROOF, verify_consistency
 from consilience.trust.notes import MAX_NOTE_BYTES, Note, NoteKey
 
 MAX_REQUEST_BYTES = MAX_NOTE_BYTES + 8_192
@@ -126,6 +126,8 @@ def _decided(
         return Answer(400, b"the old size is larger than the new one\n")
     if last is not None and head.size == size and head.root != last.root:
         return Answer(409, f"{size}\n".encode(), SIZE_TYPE, fork=request.note)
+    if not head.size and head.root != EMPTY_ROOT:
+        return Answer(422, b"the root of an empty log is another\n", unproven=request.note)
     if request.old != size:
         return Answer(409, f"{size}\n".encode(), SIZE_TYPE)
     if (
