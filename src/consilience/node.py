@@ -16,12 +16,13 @@ node has a record of its own party from the first moment.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from consilience.errors import IncompatibleError, NotFoundError, StoreError, Where
 from consilience.records.fields import read_moment
@@ -31,13 +32,15 @@ from consilience.records.marking import Marking
 from consilience.records.record import Record
 from consilience.store.evidence_files import EvidenceFiles
 from consilience.store.keeping import keep
-from consilience.store.key_files import KeyFiles, held_keys
-from consilience.store.publication import Signer, keyring
 from consilience.store.records import Receipt, RecordStore
 from consilience.store.settings import Settings, read_settings, write_settings
-from consilience.store.sqlite_log import SqliteLog
 from consilience.store.sqlite_records import SqliteRecords
-from consilience.trust.keys import PrivateKey
+
+if TYPE_CHECKING:  # cryptography is loaded where something is signed or checked, not by every command
+    from consilience.store.key_files import KeyFiles
+    from consilience.store.publication import Signer
+    from consilience.store.sqlite_log import SqliteLog
+    from consilience.trust.keys import PrivateKey
 
 DEFAULT_FOLDER = "consilience-node"
 FOLDER_VARIABLE = "CONSILIENCE_NODE"
@@ -61,7 +64,6 @@ class Node:
         self.records: RecordStore = SqliteRecords(
             folder / RECORDS, busy_timeout_s=settings.busy_timeout_s, clock=clock
         )
-        self.keys = KeyFiles(folder / KEYS)
         self._log: SqliteLog | None = None
 
     @classmethod
@@ -104,10 +106,19 @@ class Node:
         node.evidence.sweep()
         return node
 
+    @functools.cached_property
+    def keys(self) -> KeyFiles:
+        """The node's key files."""
+        from consilience.store.key_files import KeyFiles
+
+        return KeyFiles(self.folder / KEYS)
+
     @property
     def log(self) -> SqliteLog:
         """Return the node's log."""
         if self._log is None:
+            from consilience.store.sqlite_log import SqliteLog
+
             self._log = SqliteLog(
                 self.folder / RECORDS, busy_timeout_s=self.settings.busy_timeout_s, clock=self.now
             )
@@ -131,12 +142,17 @@ class Node:
             NotFoundError: The log has no key yet, or none of those in force is here.
             InputError: A key cannot be read, or the passphrase does not fit.
         """
+        from consilience.store.key_files import held_keys
+        from consilience.store.publication import keyring
+
         in_force = keyring(self.log).at(self.log.size())
         known = {key.fingerprint: key for key in in_force}
         return self.signer_of(held_keys(self.keys, known, passphrase, environment))
 
     def signer_of(self, keys: Sequence[PrivateKey]) -> Signer:
         """Return who signs, with these keys."""
+        from consilience.store.publication import Signer
+
         return Signer(
             self.settings.party_id, self.log_origin, tuple(keys), lambda: int(self.now().timestamp())
         )

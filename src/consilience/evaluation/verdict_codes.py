@@ -6,6 +6,22 @@ that stand side by side have the same length.
 
 from __future__ import annotations
 
+_WHOSE = {
+    "basis": "`corrected`: the rater's errors are taken out of the difference; `as_given`: raw "
+    "scores of a judge; `plain`: scores of a program or of humans",
+    "rater": "whose scores they are",
+    "n_human": "answers of both sides that humans rated; 0 where nothing is corrected",
+}
+_LARGEST = {
+    "left": "laboratory of the largest difference",
+    "right": "the other one",
+    "model": "its model",
+    "concept": "its concept id",
+    "difference": "left minus right (signed)",
+    "low": "lower end of its interval or null",
+    "high": "upper end or null",
+    "level": "confidence level",
+}
 VERDICT_CODES: dict[str, dict[str, str]] = {
     "measured": {
         "models": "list: model of each result",
@@ -75,19 +91,9 @@ VERDICT_CODES: dict[str, dict[str, str]] = {
         "n_laboratories": "number of laboratories",
         "n_pairs": "pairs compared (per model and concept), all equivalent",
         "n_corrected": "of the pairs compared, those with the rater's errors taken out",
-        "basis": "`corrected`: the rater's errors are taken out of the difference; `as_given`: raw "
-        "scores of a judge; `plain`: scores of a program or of humans",
-        "rater": "whose scores they are",
-        "n_human": "answers of both sides that humans rated; 0 where nothing is corrected",
+        **_WHOSE,
         "margin": "the largest of the margins fixed in the protocol",
-        "left": "laboratory of the largest difference",
-        "right": "the other one",
-        "model": "its model",
-        "concept": "its concept id",
-        "difference": "left minus right (signed)",
-        "low": "lower end of its interval or null",
-        "high": "upper end or null",
-        "level": "confidence level",
+        **_LARGEST,
     },
     "laboratories_inconclusive": {
         "scale": "`binary` (numbers are rates), `ordinal` or `continuous`",
@@ -95,19 +101,9 @@ VERDICT_CODES: dict[str, dict[str, str]] = {
         "n_pairs": "pairs compared",
         "n_equivalent": "of these, equivalent within the margin",
         "n_corrected": "of the pairs compared, those with the rater's errors taken out",
-        "basis": "`corrected`: the rater's errors are taken out of the difference; `as_given`: raw "
-        "scores of a judge; `plain`: scores of a program or of humans",
-        "rater": "whose scores they are",
-        "n_human": "answers of both sides that humans rated; 0 where nothing is corrected",
+        **_WHOSE,
         "margin": "margin of the concept named, or null where the protocol fixes none",
-        "left": "laboratory of the largest difference",
-        "right": "the other one",
-        "model": "its model",
-        "concept": "its concept id",
-        "difference": "left minus right (signed)",
-        "low": "lower end of its interval or null",
-        "high": "upper end or null",
-        "level": "confidence level",
+        **_LARGEST,
         "detectable": "the smallest difference that these data could have shown, or null",
     },
 }

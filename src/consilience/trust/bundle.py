@@ -17,13 +17,14 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from consilience.errors import LimitError
 from consilience.records.canonical import canonical_bytes
 from consilience.trust.envelope import Envelope
 
 FORMAT = "urn:consilience:evidence-bundle:1"
 """What `bundle.json` says that it is."""
 MAX_BUNDLE_BYTES = 4 * 2**30
-"""Of all evidence files of a bundle together."""
+"""Of all files of a bundle together."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -86,7 +87,15 @@ def write_bundle(target: BinaryIO, document: bytes, files: Mapping[str, Path]) -
         target: A new file, seekable.
         document: Of `bundle_document`.
         files: Digest → evidence file that goes along.
+
+    Raises:
+        LimitError: The files have more than MAX_BUNDLE_BYTES together; the verifier would refuse them.
     """
+    if sum(path.stat().st_size for path in files.values()) + len(document) > MAX_BUNDLE_BYTES:
+        raise LimitError(
+            f"the files of a bundle have at most {MAX_BUNDLE_BYTES // 2**30} GiB together",
+            next_step="Leave --files away, and send the files apart; their digests are in the bundle.",
+        )
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("bundle.json", _EPOCH), document)
         for digest in sorted(files):
